@@ -1,0 +1,45 @@
+"""Health of a node on /diagnostics, once a second, after diagnostic_updater's conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+
+from td3_driving.ros.topics import DIAGNOSTICS
+
+OK, WARN, ERROR, STALE = (
+    DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE,
+)  # fmt: skip
+
+Health = tuple[bytes, str, dict[str, object]]
+"""(level, one sentence, figures by name)."""
+
+
+class Diagnostics:
+    """Publishes what `report` says of the node, by wall time, so that silence of the clock shows."""
+
+    def __init__(self, node: Node, hardware_id: str, report: Callable[[], Health]) -> None:
+        self._node = node
+        self._hardware_id = hardware_id
+        self._report = report
+        self._publisher = DIAGNOSTICS.publisher(node)
+        self._timer = node.create_timer(
+            1.0, self.publish, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+
+    def publish(self) -> None:
+        """Publishes the node's health now."""
+        level, message, figures = self._report()
+        status = DiagnosticStatus(
+            level=level,
+            name=f"{self._node.get_fully_qualified_name()}: health",
+            message=message,
+            hardware_id=self._hardware_id,
+            values=[KeyValue(key=key, value=str(value)) for key, value in figures.items()],
+        )
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        self._publisher.publish(array)
