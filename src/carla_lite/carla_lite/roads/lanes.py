@@ -1,0 +1,121 @@
+"""Lane geometry in CARLA's frame: sampled borders and centres of every lane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carla_lite.roads.curves import evaluate
+from carla_lite.roads.model import Lane, LaneSection, Poly3, Road, RoadNetwork
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LaneStrip:
+    """One lane of one section, sampled along the road's s direction (CARLA's frame).
+
+    Attributes:
+        s_m: float64 (N,), arc length on the road's reference line.
+        inner, outer: float64 (N, 2), borders next to and away from the reference line.
+        heading_rad: float64 (N,), of the reference line, clockwise seen from above as CARLA's yaw.
+    """
+
+    road: Road
+    lane: Lane
+    s_m: Floats
+    inner: Floats
+    outer: Floats
+    heading_rad: Floats
+
+    @property
+    def centre(self) -> Floats:
+        """float64 (N, 2), midway between the borders, along s."""
+        return (self.inner + self.outer) / 2
+
+    def driving_line(self) -> Floats:
+        """float64 (N, 3): x, y, yaw in degrees of the centre, in driving direction."""
+        yaw = np.degrees(self.heading_rad)
+        if self.lane.id > 0:
+            yaw = yaw + 180.0
+        line = np.column_stack([self.centre, (yaw + 180.0) % 360.0 - 180.0])
+        return line[::-1] if self.lane.id > 0 else line
+
+
+def polynomial(records: Sequence[Poly3], s_m: Floats) -> Floats:
+    """Values of a piecewise cubic at `s_m` (N,); zeros without records."""
+    if not records:
+        return np.zeros_like(s_m)
+    table = np.array([(p.s_m, p.a, p.b, p.c, p.d) for p in records])
+    row = table[np.clip(np.searchsorted(table[:, 0], s_m, side="right") - 1, 0, None)]
+    ds = s_m - row[:, 0]
+    result: Floats = row[:, 1] + ds * (row[:, 2] + ds * (row[:, 3] + ds * row[:, 4]))
+    return result
+
+
+def section_spans(road: Road) -> list[tuple[LaneSection, float, float]]:
+    """Each lane section with the arc lengths where it starts and ends."""
+    ends = [section.s_m for section in road.sections[1:]] + [road.length_m]
+    return [(section, section.s_m, end) for section, end in zip(road.sections, ends, strict=True)]
+
+
+def sample_section(road: Road, section: LaneSection, s_m: Floats) -> list[LaneStrip]:
+    """Strips of all lanes of a section but lane 0, at the given arc lengths (N,)."""
+    pose = evaluate(road.geometries, s_m)
+    # OpenDRIVE to CARLA: y and every angle change sign; left of the line is then -normal.
+    points = pose[:, :2] * (1.0, -1.0)
+    heading = -pose[:, 2]
+    left = np.column_stack([np.sin(heading), -np.cos(heading)])
+    strips = []
+    for side in (1, -1):
+        offset = polynomial(road.lane_offsets, s_m)
+        lanes = sorted((a for a in section.lanes if a.id * side > 0), key=lambda a: abs(a.id))
+        for lane in lanes:
+            outer = offset + side * polynomial(lane.widths, s_m - section.s_m)
+            strips.append(
+                LaneStrip(
+                    road=road,
+                    lane=lane,
+                    s_m=s_m,
+                    inner=points + left * offset[:, None],
+                    outer=points + left * outer[:, None],
+                    heading_rad=heading,
+                )
+            )
+            offset = outer
+    return strips
+
+
+def lane_strips(network: RoadNetwork, step_m: float = 1.0) -> list[LaneStrip]:
+    """All lanes of a network (lane 0 excepted), sampled at most `step_m` apart, ends included."""
+    strips = []
+    for road in network.roads:
+        for section, start, end in section_spans(road):
+            count = max(2, int(np.ceil((end - start) / step_m)) + 1)
+            strips += sample_section(road, section, np.linspace(start, end, count))
+    return strips
+
+
+def spawn_points(roads: Sequence[Road], spacing_m: float = 25.0, z_m: float = 0.3) -> Floats:
+    """Poses about `spacing_m` apart on every driving lane outside junctions.
+
+    Returns:
+        float64 (N, 4): x, y, z in metres, yaw in degrees, CARLA's frame; read-only.
+    """
+    rows = []
+    for road in roads:
+        if road.junction_id is not None:
+            continue
+        for section, start, end in section_spans(road):
+            count = max(1, round((end - start) / spacing_m))
+            s_m = start + (np.arange(count) + 0.5) * (end - start) / count
+            for strip in sample_section(road, section, s_m):
+                if strip.lane.kind == "driving":
+                    line = strip.driving_line()
+                    rows.append(np.insert(line, 2, z_m, axis=1))
+    points = np.concatenate(rows)
+    points.flags.writeable = False
+    return points
