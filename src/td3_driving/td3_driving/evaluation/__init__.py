@@ -1,0 +1,1 @@
+"""How well a policy drives: metrics of recorded episodes, on plain data."""
