@@ -1,0 +1,51 @@
+"""The CARLA client session: connect, reset, tick, close. The only place that imports carla."""
+
+from td3_driving.simulator.config import CameraConfig, ConfigError, SessionConfig
+from td3_driving.simulator.data import (
+    BRAKE,
+    Collision,
+    Command,
+    EpisodeStart,
+    Gnss,
+    Imu,
+    LaneInvasion,
+    ResetRequest,
+    Tick,
+    Twist,
+)
+from td3_driving.simulator.errors import (
+    FrameTimeout,
+    RouteError,
+    ServerRefused,
+    SimulatorError,
+    SimulatorUnavailable,
+    SpawnError,
+    UnknownMap,
+    VersionMismatch,
+)
+from td3_driving.simulator.session import CarlaSession
+
+__all__ = [
+    "BRAKE",
+    "CameraConfig",
+    "CarlaSession",
+    "Collision",
+    "Command",
+    "ConfigError",
+    "EpisodeStart",
+    "FrameTimeout",
+    "Gnss",
+    "Imu",
+    "LaneInvasion",
+    "ResetRequest",
+    "RouteError",
+    "ServerRefused",
+    "SessionConfig",
+    "SimulatorError",
+    "SimulatorUnavailable",
+    "SpawnError",
+    "Tick",
+    "Twist",
+    "UnknownMap",
+    "VersionMismatch",
+]

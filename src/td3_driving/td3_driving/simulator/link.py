@@ -1,0 +1,163 @@
+"""One connection to a CARLA server. It is never mended: a lost one is replaced by a new one.
+
+The client's RPC socket does not reconnect, while its streams do, so a client that lost its server
+once looks half alive for ever. Hence a new carla.Client, world and rig for every attempt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+import carla
+
+from td3_driving.simulator.config import SessionConfig
+from td3_driving.simulator.errors import (
+    ServerRefused,
+    SimulatorUnavailable,
+    UnknownMap,
+    VersionMismatch,
+)
+from td3_driving.simulator.rig import Rig, destroy
+from td3_driving.simulator.routing import map_basename
+
+_LOG = logging.getLogger(__name__)
+_PROBE_TIMEOUT_S = 1.0
+# With fewer, all stream threads may wait for the GIL while the caller waits for a stream.
+_WORKER_THREADS = 8
+
+
+class Link:
+    """A client, its world, and our rig in it.
+
+    Args:
+        config: Where the server is and what to put in its world.
+
+    Raises:
+        SimulatorError: One of the kinds in `errors`; nothing is left behind in the server.
+    """
+
+    world: carla.World
+    map: carla.Map
+    rig: Rig
+
+    def __init__(self, config: SessionConfig) -> None:
+        self._config = config
+        self._restore: carla.WorldSettings | None = None
+        self._has_rig = False
+        with self.answering():
+            self._client = carla.Client(config.host, config.port, _WORKER_THREADS)
+            self._client.set_timeout(config.timeout_s)
+            self._check_version()
+            self.world = self._client.get_world()
+            if config.synchronous:
+                self._restore = self.world.get_settings()
+        try:
+            with self.answering():
+                self._settle_in()
+        except BaseException:
+            self.close()
+            raise
+
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """Turn the client's RuntimeErrors into ours."""
+        try:
+            yield
+        except RuntimeError as error:
+            where = self._config.host, self._config.port
+            if any(sign in str(error) for sign in ("time-out", "resolve:", "connect")):
+                raise SimulatorUnavailable(*where, error) from error
+            raise ServerRefused(*where, error) from error
+
+    def advance(self) -> carla.WorldSnapshot:
+        """Tick the world, or wait for the one who does, and return its new state."""
+        if not self._config.synchronous:
+            return self.world.wait_for_tick(self._config.timeout_s)
+        frame = self.world.tick(self._config.timeout_s)
+        snapshot = self.world.get_snapshot()
+        if snapshot.frame != frame:
+            raise RuntimeError(f"frame {snapshot.frame} came after tick {frame}: two clients tick")
+        return snapshot
+
+    def load(self, name: str) -> None:
+        """Go to another map, with a new rig.
+
+        Raises:
+            UnknownMap: The server does not know it; we stay where we are.
+        """
+        self._drop_rig()
+        try:
+            with self.answering():
+                self._client.set_timeout(self._config.map_timeout_s)
+                self._client.load_world(name)
+        except ServerRefused as error:
+            available = sorted(map(map_basename, self._client.get_available_maps()))
+            raise UnknownMap(name, available, error.__cause__) from error
+        finally:
+            with self.answering():
+                self._client.set_timeout(self._config.timeout_s)
+                self.world = self._client.get_world()
+                self._settle_in()
+
+    def close(self, alive: bool = True) -> None:
+        """Remove our actors and restore the settings; never raises.
+
+        Args:
+            alive: False when the server is known to be gone, which saves waiting for it.
+        """
+        try:
+            self._client.set_timeout(_PROBE_TIMEOUT_S)
+            if alive:
+                self._client.get_server_version()
+        except RuntimeError:
+            alive = False
+        if self._has_rig and not alive:
+            self.rig.stop()
+            return
+        self._drop_rig()
+        if alive and self._restore is not None:
+            with contextlib.suppress(RuntimeError):
+                self.world.apply_settings(self._restore)
+
+    def _check_version(self) -> None:
+        ours, theirs = self._client.get_client_version(), self._client.get_server_version()
+        if ours != theirs:
+            raise VersionMismatch(self._config.host, self._config.port, ours, theirs)
+
+    def _settle_in(self) -> None:
+        """Take over the present world: our settings, no leftovers, our rig."""
+        self.map = self.world.get_map()
+        if self._config.synchronous:
+            settings = self.world.get_settings()
+            settings.synchronous_mode = True
+            settings.fixed_delta_seconds = self._config.fixed_delta_s
+            self.world.apply_settings(settings)
+        self.advance()  # before the first state the client knows no actors
+        self._remove_leftovers()
+        self.rig = Rig(self.world, self.map.get_spawn_points(), self._config)
+        self._has_rig = True
+
+    def _remove_leftovers(self) -> None:
+        """Destroy what a crashed predecessor of our role name left in the world."""
+        actors = list(self.world.get_actors())
+        role = self._config.role_name
+        vehicles = [actor for actor in actors if actor.attributes.get("role_name") == role]
+        if not vehicles:
+            return
+        _LOG.warning("removing %d vehicle(s) named %s left by a crash", len(vehicles), role)
+        ids = {vehicle.id for vehicle in vehicles}
+        sensors = [actor for actor in actors if actor.parent and actor.parent.id in ids]
+        for actor in (*sensors, *vehicles):
+            destroy(actor)
+        if self._restore is not None:
+            # The synchronous mode we found was the predecessor's, and nobody ticks any more.
+            self._restore.synchronous_mode = False
+            self._restore.fixed_delta_seconds = None
+        self.advance()
+
+    def _drop_rig(self) -> None:
+        if self._has_rig:
+            self._has_rig = False
+            self.rig.close()
