@@ -1,0 +1,107 @@
+"""A batch of transitions: as the replay hands it out, and as the update takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from td3_driving.learning.config import TD3Config
+from td3_driving.learning.errors import NonFiniteError, ShapeError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B transitions as arrays. Over n steps, the next observation lies n steps ahead."""
+
+    image: np.ndarray
+    """uint8 (B, frames, rows, columns), newest frame last."""
+    vector: np.ndarray
+    """float32 (B, vector_dim)."""
+    action: np.ndarray
+    """float32 (B, action_dim), each in [-1, 1]."""
+    reward: np.ndarray
+    """float32 (B,); over n steps their discounted sum."""
+    next_image: np.ndarray
+    """uint8, as image."""
+    next_vector: np.ndarray
+    """float32, as vector."""
+    terminated: np.ndarray
+    """bool (B,): the value ends here. A truncated transition is False: it bootstraps."""
+    discount: np.ndarray
+    """float32 (B,): gamma to the number of steps that the reward spans."""
+
+
+@dataclass(frozen=True)
+class TensorBatch:
+    """A batch that has been checked: shapes fit the configuration and every number is finite."""
+
+    observation: dict[str, Tensor]
+    """image uint8 (B, frames, rows, columns) and vector (B, vector_dim)."""
+    action: Tensor
+    """(B, action_dim)."""
+    reward: Tensor
+    """(B, 1)."""
+    next_observation: dict[str, Tensor]
+    """as observation."""
+    bootstrap: Tensor
+    """(B, 1): the factor on the next value; the discount, or 0 where terminated."""
+
+    @classmethod
+    def of(cls, batch: Batch, config: TD3Config) -> TensorBatch:
+        """Checks a batch; the tensors share its memory.
+
+        Raises:
+            ShapeError: an array has another shape or dtype than the configuration says.
+            NonFiniteError: an array holds NaN or infinity.
+        """
+        size = len(batch.reward)
+        expected = {
+            "image": (np.uint8, (size, *config.image_shape)),
+            "vector": (np.float32, (size, config.vector_dim)),
+            "action": (np.float32, (size, config.action_dim)),
+            "reward": (np.float32, (size,)),
+            "next_image": (np.uint8, (size, *config.image_shape)),
+            "next_vector": (np.float32, (size, config.vector_dim)),
+            "terminated": (np.bool_, (size,)),
+            "discount": (np.float32, (size,)),
+        }
+        tensors = {}
+        for name in (field.name for field in fields(batch)):
+            array, (dtype, shape) = getattr(batch, name), expected[name]
+            check_array(f"batch.{name}", array, dtype, shape)
+            tensors[name] = torch.from_numpy(array)
+        return cls(
+            observation={"image": tensors["image"], "vector": tensors["vector"]},
+            action=tensors["action"],
+            reward=tensors["reward"].unsqueeze(1),
+            next_observation={"image": tensors["next_image"], "vector": tensors["next_vector"]},
+            bootstrap=(tensors["discount"] * ~tensors["terminated"]).unsqueeze(1),
+        )
+
+
+def check_array(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ...]) -> None:
+    """Refuses an array of another dtype or shape, or with NaN or infinity in it.
+
+    Raises:
+        ShapeError: wrong dtype or shape.
+        NonFiniteError: not finite.
+    """
+    if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
+        got = (
+            f"{array.dtype} {array.shape}"
+            if isinstance(array, np.ndarray)
+            else type(array).__name__
+        )
+        raise ShapeError(
+            f"{name} must be a numpy array of {np.dtype(dtype)} {shape} and is {got}; "
+            "check that the learner's configuration is the one of whoever made it"
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        where = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise NonFiniteError(
+            f"{name} holds {array[tuple(where)]} at index {where}; "
+            "look at the sensor or the reward it came from"
+        )

@@ -1,0 +1,236 @@
+"""Checkpoints that are whole or not there, and policies in one file.
+
+A checkpoint is a folder `checkpoint-000007`:
+
+    agent.safetensors   every tensor of TD3Agent.state_dict
+    replay-<name>.npy   the arrays of FrameReplay.state, if a replay was saved
+    state.json          configuration, counters, random states, and the caller's own `extra`
+    manifest.json       format, schema and the SHA-256 of each file; written last
+
+It is written into a temporary folder beside it, synced to disk and renamed, so a folder of that
+name is complete unless its bytes were damaged later, which the digests tell.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file, save_file
+
+from td3_driving.learning.config import TD3Config
+from td3_driving.learning.errors import (
+    CheckpointError,
+    DamagedCheckpointError,
+    ForeignCheckpointError,
+    NewerCheckpointError,
+)
+from td3_driving.learning.replay import FrameReplay
+from td3_driving.learning.td3 import TD3Agent
+
+FORMAT = "td3_driving.checkpoint"
+SCHEMA = 1
+_MANIFEST, _STATE, _AGENT = "manifest.json", "state.json", "agent.safetensors"
+
+
+def save(
+    directory: Path | str,
+    agent: TD3Agent,
+    replay: FrameReplay | None = None,
+    extra: Mapping[str, Any] | None = None,
+    keep: int = 3,
+) -> Path:
+    """Writes the next checkpoint and removes all but the newest `keep`.
+
+    Call it from the thread that trains. A writer of the replay waits meanwhile.
+
+    Args:
+        directory: folder of checkpoints; made if missing.
+        agent: saved whole.
+        replay: saved whole, if given.
+        extra: JSON-able values of the caller: step counts, noise states.
+        keep: checkpoints to keep, at least 1.
+
+    Returns:
+        The new checkpoint's folder.
+
+    Raises:
+        OSError: the disk is full or read-only; earlier checkpoints are as they were.
+    """
+    if keep < 1:
+        raise ValueError(f"checkpoint.save: keep is {keep}; it must be at least 1")
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    for leftover in directory.glob(".writing-*"):  # of a save that was killed
+        shutil.rmtree(leftover)
+    number = max((_number(path) for path in _checkpoints(directory)), default=0) + 1
+    final = directory / f"checkpoint-{number:06d}"
+    temporary = directory / f".writing-{final.name}"
+    temporary.mkdir()
+    try:
+        _write_files(temporary, agent, replay, extra or {})
+        temporary.rename(final)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _sync(directory)
+    for old in _checkpoints(directory)[:-keep]:
+        shutil.rmtree(old)
+    return final
+
+
+def load(path: Path | str, agent: TD3Agent, replay: FrameReplay | None = None) -> dict[str, Any]:
+    """Puts a checkpoint into an agent (and a replay) made with the same configuration.
+
+    Returns:
+        The `extra` that was saved.
+
+    Raises:
+        DamagedCheckpointError, ForeignCheckpointError, NewerCheckpointError: nothing was loaded.
+    """
+    path = Path(path)
+    verify(path)
+    state = json.loads((path / _STATE).read_text())
+    _require_same_config(path, state["config"], agent.config)
+    if replay is not None:
+        if state["replay"] is None:
+            raise ForeignCheckpointError(f"{path} was saved without a replay; load it without one")
+        if state["replay"]["layout"] != replay.layout():
+            raise ForeignCheckpointError(
+                f"{path} holds a replay of {state['replay']['layout']}, this run has "
+                f"{replay.layout()}; resume with the settings of the run that wrote it"
+            )
+    agent.load_state_dict(load_file(path / _AGENT), state["agent"])
+    if replay is not None:
+        arrays = {
+            name: np.load(path / f"replay-{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in state["replay_arrays"]
+        }
+        replay.restore(arrays, state["replay"])
+    return state["extra"]
+
+
+def latest(directory: Path | str) -> Path | None:
+    """The newest whole checkpoint, or None; warns of each newer one that it passes over."""
+    return next((path for path in reversed(_checkpoints(Path(directory))) if _is_whole(path)), None)
+
+
+def verify(path: Path) -> None:
+    """Checks that a checkpoint is ours, readable by this version, and as it was written.
+
+    Raises:
+        DamagedCheckpointError, ForeignCheckpointError, NewerCheckpointError.
+    """
+    try:
+        manifest = json.loads((path / _MANIFEST).read_text())
+    except FileNotFoundError:
+        raise DamagedCheckpointError(
+            f"{path} has no {_MANIFEST}: it is not a checkpoint, or its writing was cut short"
+        ) from None
+    except ValueError as error:
+        raise DamagedCheckpointError(f"{path / _MANIFEST} is not JSON: {error}") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ForeignCheckpointError(f"{path} is not a checkpoint of td3_driving")
+    if manifest["schema"] > SCHEMA:
+        raise NewerCheckpointError(
+            f"{path} has schema {manifest['schema']} and this version reads up to {SCHEMA}; "
+            "use the version of td3_driving that wrote it, or a later one"
+        )
+    for name, expected in manifest["sha256"].items():
+        file = path / name
+        if not file.is_file() or _sha256(file) != expected:
+            raise DamagedCheckpointError(
+                f"{file} is missing or not as it was written; load an older checkpoint"
+            )
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        verify(path)
+    except CheckpointError as error:
+        warnings.warn(f"passing over a checkpoint: {error}", stacklevel=3)
+        return False
+    return True
+
+
+def _write_files(
+    folder: Path, agent: TD3Agent, replay: FrameReplay | None, extra: Mapping[str, Any]
+) -> None:
+    tensors, agent_values = agent.state_dict()
+    state: dict[str, Any] = {
+        "config": agent.config.to_dict(),
+        "agent": agent_values,
+        "replay": None,
+        "replay_arrays": [],
+        "extra": dict(extra),
+    }
+    save_file(tensors, folder / _AGENT)
+    digests = {_AGENT: _finish(folder / _AGENT)}
+    if replay is not None:
+        with replay.hold():
+            arrays, state["replay"] = replay.state()
+            state["replay_arrays"] = list(arrays)
+            for key, array in arrays.items():
+                name = f"replay-{key}.npy"
+                np.save(folder / name, array)
+                digests[name] = _finish(folder / name)
+    digests[_STATE] = _write_json(folder / _STATE, state)
+    _write_json(
+        folder / _MANIFEST,
+        {"format": FORMAT, "schema": SCHEMA, "updates": agent.updates, "sha256": digests},
+    )
+    _sync(folder)
+
+
+def _finish(file: Path) -> str:
+    """Sees a file through to the disk; returns its SHA-256."""
+    _sync(file)
+    return _sha256(file)
+
+
+def _write_json(file: Path, value: dict[str, Any]) -> str:
+    file.write_text(json.dumps(value, indent=1, allow_nan=False))
+    return _finish(file)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _checkpoints(directory: Path) -> list[Path]:
+    """Checkpoint folders, oldest first."""
+    return sorted(directory.glob("checkpoint-[0-9]*"), key=_number)
+
+
+def _number(path: Path) -> int:
+    return int(path.name.removeprefix("checkpoint-"))
+
+
+def _require_same_config(path: Path, saved: dict[str, Any], config: TD3Config) -> None:
+    ours = config.to_dict()
+    differing = sorted(key for key in saved.keys() | ours.keys() if saved.get(key) != ours.get(key))
+    if differing:
+        changes = ", ".join(f"{key}: {saved.get(key)} -> {ours.get(key)}" for key in differing)
+        raise ForeignCheckpointError(
+            f"{path} belongs to another configuration ({changes}); "
+            "resume with the settings of the run that wrote it, or start a new run"
+        )

@@ -1,0 +1,48 @@
+"""What the learner can refuse, as one tree.
+
+LearningError
+├── NonFiniteError            NaN or infinity in a batch, a loss or a gradient; nothing was learned
+├── ShapeError                an array of another shape or dtype than the configuration says
+├── ReplayError               the replay memory was used out of order, or has nothing to sample
+│   └── ReplayMemoryError     the asked capacity does not fit into this machine's free memory
+└── CheckpointError           a checkpoint or policy file cannot be used
+    ├── DamagedCheckpointError    incomplete, or its bytes are not those that were written
+    ├── ForeignCheckpointError    not one of ours, or it belongs to another configuration
+    └── NewerCheckpointError      written by a later version than this one can read
+"""
+
+
+class LearningError(Exception):
+    """Anything the learner refuses."""
+
+
+class NonFiniteError(LearningError, ValueError):
+    """NaN or infinity in a batch, a loss or a gradient."""
+
+
+class ShapeError(LearningError, ValueError):
+    """An array of another shape or dtype than the configuration says."""
+
+
+class ReplayError(LearningError, RuntimeError):
+    """The replay memory was used out of order, or has nothing to sample."""
+
+
+class ReplayMemoryError(ReplayError, MemoryError):
+    """The asked capacity does not fit into this machine's free memory."""
+
+
+class CheckpointError(LearningError):
+    """A checkpoint or policy file cannot be used."""
+
+
+class DamagedCheckpointError(CheckpointError):
+    """Incomplete, or its bytes are not those that were written."""
+
+
+class ForeignCheckpointError(CheckpointError):
+    """Not one of ours, or it belongs to another configuration."""
+
+
+class NewerCheckpointError(CheckpointError):
+    """Written by a later version than this one can read."""

@@ -1,0 +1,111 @@
+"""Acting: a frozen actor with its CNN, to be used from another thread than the learner's."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from td3_driving.learning.batch import check_array
+from td3_driving.learning.config import TD3Config
+from td3_driving.learning.networks import Actor, NatureCNN, make_cnn
+
+if TYPE_CHECKING:
+    from td3_driving.learning.td3 import TD3Agent
+
+Observation = Mapping[str, np.ndarray]
+"""image: uint8 (frames, rows, columns), newest last; vector: float32 (vector_dim,). Or a batch."""
+
+
+class Policy:
+    """An actor and its CNN, frozen. Acting and loading may happen in different threads."""
+
+    def __init__(self, config: TD3Config, actor_cnn: NatureCNN, actor: Actor) -> None:
+        self.config = config
+        self.actor_cnn = copy.deepcopy(actor_cnn).eval().requires_grad_(False)
+        self.actor = copy.deepcopy(actor).eval().requires_grad_(False)
+        self._lock = threading.Lock()
+
+    @classmethod
+    def create(cls, config: TD3Config, seed: int = 0) -> Policy:
+        """An untrained policy, to load weights into."""
+        generator = torch.Generator().manual_seed(seed)
+        return cls(config, make_cnn(config, generator), Actor(config, generator))
+
+    def select_action(
+        self, obs: Observation, noise: np.ndarray | None = None, deterministic: bool = False
+    ) -> np.ndarray:
+        """As TD3Agent.select_action."""
+        tensors, is_batch = observation_tensors(obs, self.config)
+        with self._lock, torch.inference_mode():
+            state = torch.cat((self.actor_cnn(tensors["image"]), tensors["vector"]), dim=1)
+            action, _ = self.actor(state)
+        return finish_action(action, is_batch, None if deterministic else noise)
+
+    def load_from(self, agent: TD3Agent, average: bool = False) -> None:
+        """Copies the agent's present (or averaged) actor. Call it between two updates."""
+        cnn, actor = (
+            (agent.average_actor_cnn, agent.average_actor)
+            if average
+            else (agent.actor_cnn, agent.actor)
+        )
+        with self._lock:
+            self.actor_cnn.load_state_dict(cnn.state_dict())
+            self.actor.load_state_dict(actor.state_dict())
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The weights by name: actor_cnn.* and actor.*."""
+        with self._lock:
+            return {
+                f"{part}.{name}": tensor.clone()
+                for part in ("actor_cnn", "actor")
+                for name, tensor in getattr(self, part).state_dict().items()
+            }
+
+    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
+        """The inverse of state_dict; torch refuses missing, unknown and misshapen weights."""
+        with self._lock:
+            for part in ("actor_cnn", "actor"):
+                prefix = f"{part}."
+                getattr(self, part).load_state_dict(
+                    {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+                )
+
+
+def observation_tensors(obs: Observation, config: TD3Config) -> tuple[dict[str, Tensor], bool]:
+    """Checks an observation, or a batch of them, and gives it a batch axis.
+
+    Returns:
+        image (B, frames, rows, columns) and vector (B, vector_dim); whether it was a batch.
+
+    Raises:
+        ShapeError: wrong dtype or shape.
+        NonFiniteError: the vector is not finite.
+    """
+    image, vector = obs["image"], obs["vector"]
+    is_batch = image.ndim == 4
+    leading = (len(image),) if is_batch else ()
+    check_array("observation image", image, np.uint8, (*leading, *config.image_shape))
+    check_array("observation vector", vector, np.float32, (*leading, config.vector_dim))
+    # torch.tensor copies: a picture that came in a message is often read-only.
+    tensors = {"image": torch.tensor(image), "vector": torch.tensor(vector)}
+    return tensors if is_batch else {k: v[None] for k, v in tensors.items()}, is_batch
+
+
+def finish_action(action: Tensor, is_batch: bool, noise: np.ndarray | None) -> np.ndarray:
+    """Adds the noise, clips to [-1, 1] and drops the batch axis again. float32.
+
+    Raises:
+        ShapeError: the noise has another shape than the action.
+        NonFiniteError: the noise is not finite.
+    """
+    result = action.numpy() if is_batch else action.numpy()[0]
+    if noise is not None:
+        check_array("action noise", noise, np.float32, result.shape)
+        result = np.clip(result + noise, -1.0, 1.0)
+    return result

@@ -1,0 +1,341 @@
+"""Replay memory that keeps every camera frame once and rebuilds the stacks when it samples.
+
+A row is one observation: its newest frame, its vector, and its age in steps since the episode
+began. A transition is a number t and the row it starts from; the row after it holds the next
+observation, so an episode of T transitions takes T + 1 rows. Rows and transitions are counted
+from the first one ever stored; each lives in its ring at its count modulo the capacity.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from td3_driving.learning.batch import Batch, check_array
+from td3_driving.learning.errors import NonFiniteError, ReplayError, ReplayMemoryError
+
+WRITER_LEAD = 256
+"""Rows that the writer may store beyond `upto` before a sample of it is refused (see sample)."""
+
+_ROW_ARRAYS = ("frame", "vector", "age")
+_TRANSITION_ARRAYS = ("row", "action", "reward", "terminated")
+
+
+class FrameReplay:
+    """A ring of single frames. One thread writes and one samples.
+
+    Args:
+        capacity: rows, about one per step; the oldest are overwritten.
+        image_shape: (frames, rows, columns) of a stack.
+        vector_dim: length of the vector.
+        action_dim: length of the action.
+        seed: of the sampler.
+        n_step: steps that a sampled reward spans; fewer at an episode's end.
+        gamma: discount per step.
+
+    Raises:
+        ValueError: an argument is out of range.
+        ReplayMemoryError: the capacity does not fit into free memory; says which would.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        image_shape: tuple[int, int, int] = (4, 84, 84),
+        vector_dim: int = 53,
+        action_dim: int = 2,
+        seed: int = 0,
+        n_step: int = 1,
+        gamma: float = 0.99,
+    ) -> None:
+        stack, rows, columns = image_shape
+        if n_step < 1 or not 0.0 <= gamma <= 1.0:
+            raise ValueError(
+                f"FrameReplay: n_step is {n_step}, gamma {gamma}; "
+                "n_step must be at least 1 and gamma in [0, 1]"
+            )
+        if capacity < 4 * (stack + n_step):
+            raise ValueError(
+                f"FrameReplay: capacity is {capacity}; it must be at least "
+                f"{4 * (stack + n_step)}, four times a stack and the steps of a reward"
+            )
+        arrays: dict[str, tuple[tuple[int, ...], Any]] = {
+            "frame": ((rows, columns), np.uint8),
+            "vector": ((vector_dim,), np.float32),
+            "age": ((), np.int32),
+            "row": ((), np.int64),
+            "action": ((action_dim,), np.float32),
+            "reward": ((), np.float32),
+            "terminated": ((), np.bool_),
+        }
+        self.bytes_per_row = sum(
+            int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in arrays.values()
+        )
+        _require_memory(capacity, self.bytes_per_row)
+        self.capacity, self.stack, self.n_step, self.gamma = capacity, stack, n_step, gamma
+        self.writer_lead = min(WRITER_LEAD, capacity // 4)
+        self.frame_shape, self.vector_dim, self.action_dim = (rows, columns), vector_dim, action_dim
+        self._arrays = {
+            name: np.zeros((capacity, *shape), dtype) for name, (shape, dtype) in arrays.items()
+        }
+        self._rng = np.random.Generator(np.random.PCG64(seed))
+        self._lock = threading.Lock()
+        self._rows = 0
+        self._open = False
+        self.stored = 0
+        """Transitions ever stored."""
+        self.dropped = 0
+        """Steps that were begun and never taught, because of a fault."""
+
+    def __len__(self) -> int:
+        """Transitions that can be sampled now."""
+        with self._lock:
+            return self.stored - self._oldest(self._rows - self.capacity)
+
+    # --- Writing ---
+
+    def begin(self, frame: np.ndarray, vector: np.ndarray) -> None:
+        """Starts an episode with its first observation.
+
+        Args:
+            frame: uint8 (rows, columns): the newest frame.
+            vector: float32 (vector_dim,).
+
+        Raises:
+            ReplayError: the last episode is still open.
+            ShapeError, NonFiniteError: by the argument's name.
+        """
+        if self._open:
+            raise ReplayError(
+                "begin: the last episode is still open; end it by a terminated or truncated step, "
+                "or by abort() after a fault"
+            )
+        self._check_observation(frame, vector)
+        with self._lock:
+            self._store_row(frame, vector, age=0)
+            self._open = True
+
+    def append(
+        self,
+        action: np.ndarray,
+        reward: float,
+        terminated: bool,
+        truncated: bool,
+        next_frame: np.ndarray,
+        next_vector: np.ndarray,
+    ) -> None:
+        """Stores a step from the last observation to the next one.
+
+        Args:
+            action: float32 (action_dim,).
+            reward: of the step.
+            terminated: the value ends here.
+            truncated: the episode ends here, the value does not.
+            next_frame: uint8 (rows, columns).
+            next_vector: float32 (vector_dim,).
+
+        Raises:
+            ReplayError: no episode is open.
+            ShapeError, NonFiniteError: by the argument's name; the step is not stored and the
+                episode stays open, so call abort().
+        """
+        if not self._open:
+            raise ReplayError("append: no episode is open; call begin() with its first observation")
+        check_array("action", action, np.float32, (self.action_dim,))
+        if not np.isfinite(reward):
+            raise NonFiniteError(f"reward is {reward}; look at the terms it was made of")
+        self._check_observation(next_frame, next_vector)
+        with self._lock:
+            last, slot = self._rows - 1, self.stored % self.capacity
+            step = {"row": last, "action": action, "reward": reward, "terminated": terminated}
+            for name, value in step.items():
+                self._arrays[name][slot] = value
+            self._store_row(next_frame, next_vector, self._arrays["age"][last % self.capacity] + 1)
+            self.stored += 1
+            self._open = not (terminated or truncated)
+
+    def abort(self) -> None:
+        """Ends the episode after a fault: the open step is dropped, what was stored remains.
+
+        The last stored step bootstraps from the last observation. Does nothing between episodes.
+        """
+        if self._open:
+            self._open = False
+            self.dropped += 1
+
+    # --- Sampling ---
+
+    def sample(self, batch_size: int, upto: int | None = None) -> Batch:
+        """Draws transitions uniformly, with replacement.
+
+        Args:
+            batch_size: how many.
+            upto: only from the transitions before this count of `stored`. The draw then depends
+                on nothing that was stored later, so that a run is the same however far the
+                writer has gone on meanwhile.
+
+        Raises:
+            ReplayError: nothing to draw from, or the writer is more than writer_lead rows ahead.
+        """
+        with self._lock:
+            if upto is None:
+                upto, floor = self.stored, self._rows - self.capacity
+            else:
+                floor = self._floor(upto)
+            oldest = self._oldest(floor, upto)
+            if oldest >= upto:
+                raise ReplayError(
+                    f"sample: there is nothing to draw from ({self.stored} transitions stored, "
+                    f"upto={upto}); store some before training"
+                )
+            return self._gather(self._rng.integers(oldest, upto, batch_size), upto)
+
+    def _gather(self, first: np.ndarray, upto: int) -> Batch:
+        """The batch that starts at these transitions and knows none from `upto` on."""
+        arrays, capacity = self._arrays, self.capacity
+        row = arrays["row"][first % capacity]
+        reward = arrays["reward"][first % capacity].astype(np.float64)
+        length = np.ones_like(first)
+        for k in range(1, self.n_step):
+            slot = (first + k) % capacity
+            # Rows run on within an episode; between two lies a final observation's.
+            goes_on = (first + k < upto) & (arrays["row"][slot] == row + k)
+            reward += np.where(goes_on, self.gamma**k * arrays["reward"][slot], 0.0)
+            length += goes_on
+        last, after = first + length - 1, row + length
+        return Batch(
+            image=self._stacks(row),
+            vector=arrays["vector"][row % capacity],
+            action=arrays["action"][first % capacity],
+            reward=reward.astype(np.float32),
+            next_image=self._stacks(after),
+            next_vector=arrays["vector"][after % capacity],
+            terminated=arrays["terminated"][last % capacity],
+            discount=(self.gamma**length).astype(np.float32),
+        )
+
+    def _stacks(self, row: np.ndarray) -> np.ndarray:
+        """uint8 (B, stack, rows, columns), newest last; the first frame stands in for older."""
+        back = np.arange(self.stack - 1, -1, -1)
+        age = self._arrays["age"][row % self.capacity]
+        picks = row[:, None] - np.minimum(back, age[:, None])
+        return self._arrays["frame"][picks % self.capacity]
+
+    def _first_row(self, transition: int) -> int:
+        """The oldest row that a transition's stack reaches back to."""
+        row = int(self._arrays["row"][transition % self.capacity])
+        return row - min(self.stack - 1, int(self._arrays["age"][row % self.capacity]))
+
+    def _oldest(self, floor: int, upto: int | None = None) -> int:
+        """The first transition whose rows all lie at or above `floor`."""
+        upto = self.stored if upto is None else upto
+        row_of = self._arrays["row"]
+        low = max(0, self.stored - self.capacity)
+        # Rows first: the age of a row that was overwritten is not its own.
+        low = bisect_left(
+            range(upto), floor, lo=low, hi=upto, key=lambda t: row_of[t % self.capacity]
+        )
+        return bisect_left(range(upto), floor, lo=low, hi=upto, key=self._first_row)
+
+    def _floor(self, upto: int) -> int:
+        """The oldest row to use for a draw before `upto`, with room for a writer that runs on."""
+        if not 0 < upto <= self.stored:
+            raise ReplayError(f"sample: upto={upto} is not in 1..{self.stored}, the stored count")
+        written = int(self._arrays["row"][(upto - 1) % self.capacity]) + 2
+        if self.stored - upto >= self.capacity or self._rows - written > self.writer_lead:
+            raise ReplayError(
+                f"sample: the writer is {self.stored - upto} transitions ahead of upto={upto}, "
+                f"more than the {self.writer_lead} rows kept for it; let it wait for the learner"
+            )
+        return written + self.writer_lead - self.capacity
+
+    # --- State ---
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Arrays (the part of each ring that is in use) and JSON-able values.
+
+        The arrays are views: keep the writer waiting by `hold()` until they are written.
+        """
+        used = {name: min(self._rows, self.capacity) for name in _ROW_ARRAYS}
+        used |= {name: min(self.stored, self.capacity) for name in _TRANSITION_ARRAYS}
+        return {name: array[: used[name]] for name, array in self._arrays.items()}, {
+            "layout": self.layout(),
+            "rows": self._rows,
+            "open": self._open,
+            "stored": self.stored,
+            "dropped": self.dropped,
+            "rng": self._rng.bit_generator.state,
+        }
+
+    def hold(self) -> threading.Lock:
+        """The lock that keeps writer and sampler waiting: `with replay.hold(): ...`."""
+        return self._lock
+
+    def restore(self, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]) -> None:
+        """The inverse of state().
+
+        Raises:
+            ReplayError: the state belongs to a memory of another layout.
+        """
+        if values["layout"] != self.layout():
+            raise ReplayError(
+                f"restore: the state is of {values['layout']}, this memory of {self.layout()}; "
+                "make the memory with the same arguments"
+            )
+        with self._lock:
+            for name, array in self._arrays.items():
+                used = arrays[name]
+                array[: len(used)] = used
+            self._rows, self._open = int(values["rows"]), bool(values["open"])
+            self.stored, self.dropped = int(values["stored"]), int(values["dropped"])
+            self._rng.bit_generator.state = dict(values["rng"])
+
+    def layout(self) -> dict[str, Any]:
+        """The arguments that a state depends on, JSON-able."""
+        return {
+            "capacity": self.capacity,
+            "image_shape": [self.stack, *self.frame_shape],
+            "vector_dim": self.vector_dim,
+            "action_dim": self.action_dim,
+            "n_step": self.n_step,
+            "gamma": self.gamma,
+        }
+
+    def _store_row(self, frame: np.ndarray, vector: np.ndarray, age: int) -> None:
+        slot = self._rows % self.capacity
+        self._arrays["frame"][slot] = frame
+        self._arrays["vector"][slot] = vector
+        self._arrays["age"][slot] = age
+        self._rows += 1
+
+    def _check_observation(self, frame: np.ndarray, vector: np.ndarray) -> None:
+        check_array("frame", frame, np.uint8, self.frame_shape)
+        check_array("vector", vector, np.float32, (self.vector_dim,))
+
+
+def _require_memory(capacity: int, bytes_per_row: int) -> None:
+    free = available_memory_bytes()
+    if capacity * bytes_per_row > free:
+        raise ReplayMemoryError(
+            f"FrameReplay: capacity {capacity} takes {capacity * bytes_per_row / 1e9:.1f} GB and "
+            f"{free / 1e9:.1f} GB of memory are free; a capacity of at most "
+            f"{int(0.8 * free / bytes_per_row)} fits and leaves a fifth to the rest"
+        )
+
+
+def available_memory_bytes() -> int:
+    """Memory that can be taken without swapping: the machine's, or the control group's if less."""
+    fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    free = int(fields["MemAvailable"].split()[0]) * 1024
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = int((group / "memory.max").read_text())
+        free = min(free, limit - int((group / "memory.current").read_text()))
+    except (OSError, ValueError):  # no control groups v2, or the limit is "max"
+        pass
+    return free

@@ -1,0 +1,41 @@
+"""State as flat, named tensors, without pickle."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+
+def pack_optimizer(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Copies of the per-parameter state, named `{prefix}.{parameter index}.{key}`."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{prefix}.{index}.{key}": tensor.detach().clone()
+        for index, entries in state.items()
+        for key, tensor in entries.items()
+    }
+
+
+def unpack_optimizer(
+    prefix: str, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
+) -> None:
+    """The inverse of pack_optimizer; rates and options stay those of the optimiser."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith(f"{prefix}."):
+            index, key = name.removeprefix(f"{prefix}.").split(".")
+            state.setdefault(int(index), {})[key] = tensor.clone()
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
+    """A digest of names and values, whatever the order."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()

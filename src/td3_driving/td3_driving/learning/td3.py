@@ -1,0 +1,323 @@
+"""Twin delayed deep deterministic policy gradient from pixels, with separate encoders.
+
+After Fujimoto et al. 2018 (https://arxiv.org/abs/1802.09477) and the author's code; the use of
+two encoders is stable-baselines3's: the actor's loss is -Q1 of the critic's own features, taken
+without gradient from the critic as just updated.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from td3_driving.learning.batch import Batch, TensorBatch
+from td3_driving.learning.config import TD3Config
+from td3_driving.learning.errors import NonFiniteError
+from td3_driving.learning.networks import Actor, NatureCNN, TwinCritic, make_cnn
+from td3_driving.learning.policy import Observation, Policy, finish_action, observation_tensors
+from td3_driving.learning.replay import FrameReplay
+from td3_driving.learning.state import pack_optimizer, tensors_sha256, unpack_optimizer
+
+ONLINE = ("actor_cnn", "actor", "critic_cnn", "critic")
+NETWORKS = (
+    *ONLINE,
+    *(f"target_{name}" for name in ONLINE),
+    "average_actor_cnn",
+    "average_actor",
+)
+SATURATED = 0.95
+"""An action component beyond this is at its stop, where tanh has next to no slope."""
+
+
+class TD3Agent:
+    """A TD3 learner over {image, vector} observations. It belongs to one thread.
+
+    Args:
+        config: sizes and rates.
+        actor_cnn: the actor's encoder.
+        critic_cnn: the critic's own encoder: another instance from the same factory.
+        actor: the policy's head.
+        critic: the two value heads.
+        generator: the only source of random numbers; it becomes the agent's own.
+    """
+
+    def __init__(
+        self,
+        config: TD3Config,
+        actor_cnn: NatureCNN,
+        critic_cnn: NatureCNN,
+        actor: Actor,
+        critic: TwinCritic,
+        generator: torch.Generator,
+    ) -> None:
+        self.config = config
+        self.actor_cnn, self.actor = actor_cnn, actor
+        self.critic_cnn, self.critic = critic_cnn, critic
+        self.target_actor_cnn, self.target_actor = _frozen(actor_cnn), _frozen(actor)
+        self.target_critic_cnn, self.target_critic = _frozen(critic_cnn), _frozen(critic)
+        self.average_actor_cnn, self.average_actor = _frozen(actor_cnn), _frozen(actor)
+        # One optimiser per network, over its CNN and its MLP together.
+        self.optimizers = {
+            "actor": _adam(config.actor_lr, actor_cnn, actor),
+            "critic": _adam(config.critic_lr, critic_cnn, critic),
+        }
+        self.generator = generator
+        self.updates = 0
+        """Critic updates done."""
+        self.non_finite = 0
+        """Updates refused because something was not finite."""
+
+    @classmethod
+    def create(cls, config: TD3Config, seed: int) -> TD3Agent:
+        """A new learner; the seed fixes its weights and its target noise."""
+        generator = torch.Generator().manual_seed(seed)
+        return cls(
+            config,
+            actor_cnn=make_cnn(config, generator),
+            critic_cnn=make_cnn(config, generator),
+            actor=Actor(config, generator),
+            critic=TwinCritic(config, generator),
+            generator=generator,
+        )
+
+    # --- Acting ---
+
+    def extract_features(
+        self,
+        obs: Mapping[str, Tensor],
+        use_actor_cnn: bool,
+        enable_grad: bool,
+        target: bool = False,
+    ) -> Tensor:
+        """The state: features of the picture by the chosen CNN, joined to the vector.
+
+        Args:
+            obs: image uint8 (B, frames, rows, columns), vector (B, vector_dim).
+            use_actor_cnn: the actor's CNN, else the critic's.
+            enable_grad: whether gradients flow back into that CNN.
+            target: the target copy of that CNN.
+
+        Returns:
+            (B, features_dim + vector_dim).
+        """
+        name = f"{'target_' if target else ''}{'actor' if use_actor_cnn else 'critic'}_cnn"
+        cnn: NatureCNN = getattr(self, name)
+        with torch.set_grad_enabled(enable_grad):
+            return torch.cat((cnn(obs["image"]), obs["vector"]), dim=1)
+
+    def select_action(
+        self, obs: Observation, noise: np.ndarray | None = None, deterministic: bool = False
+    ) -> np.ndarray:
+        """What the present actor would do.
+
+        Args:
+            obs: image uint8 (frames, rows, columns) and vector float32 (vector_dim,); or a batch
+                of both.
+            noise: added before clipping to [-1, 1]; float32, shaped like the action.
+            deterministic: leave the noise out.
+
+        Returns:
+            float32 (action_dim,), or (B, action_dim) for a batch.
+
+        Raises:
+            ShapeError: wrong dtype or shape.
+            NonFiniteError: vector or noise is not finite.
+        """
+        tensors, is_batch = observation_tensors(obs, self.config)
+        with torch.no_grad():
+            state = self.extract_features(tensors, use_actor_cnn=True, enable_grad=False)
+            action, _ = self.actor(state)
+        return finish_action(action, is_batch, None if deterministic else noise)
+
+    def policy(self, average: bool = False) -> Policy:
+        """A frozen copy of the present (or averaged) actor, for acting in another thread."""
+        if average:
+            return Policy(self.config, self.average_actor_cnn, self.average_actor)
+        return Policy(self.config, self.actor_cnn, self.actor)
+
+    # --- Learning ---
+
+    def train(
+        self,
+        source: Batch | FrameReplay,
+        batch_size: int | None = None,
+        upto: int | None = None,
+    ) -> dict[str, float]:
+        """One update: the critic's, and every `policy_delay` calls the actor's and the targets'.
+
+        Args:
+            source: a batch, or the replay to draw it from.
+            batch_size: transitions to draw; the configuration's unless given.
+            upto: draw only from transitions stored before this count (FrameReplay.sample).
+
+        Returns:
+            Figures of this update; those of the actor only when it was updated.
+
+        Raises:
+            ShapeError: an array does not fit the configuration.
+            NonFiniteError: something in the batch, the loss or the gradients is not finite. The
+                weights of the network concerned are as they were, and `non_finite` counts it.
+        """
+        if isinstance(source, FrameReplay):
+            source = source.sample(batch_size or self.config.batch_size, upto)
+        try:
+            batch = TensorBatch.of(source, self.config)
+            metrics = self.update_critic(batch)
+            self.updates += 1
+            if self.updates % self.config.policy_delay == 0:
+                metrics |= self.update_actor(batch)
+                self.update_targets()
+        except NonFiniteError:
+            self.non_finite += 1
+            raise
+        return metrics
+
+    def bellman_target(self, batch: TensorBatch) -> Tensor:
+        """r + discount (1 - terminated) min(Q1', Q2') at the smoothed target action; (B, 1)."""
+        config, after = self.config, batch.next_observation
+        with torch.no_grad():
+            noise = torch.empty_like(batch.action)
+            noise.normal_(0.0, config.target_noise, generator=self.generator)
+            noise.clamp_(-config.target_noise_clip, config.target_noise_clip)
+            state = self.extract_features(after, True, enable_grad=False, target=True)
+            action = (self.target_actor(state)[0] + noise).clamp(-1.0, 1.0)
+            state = self.extract_features(after, False, enable_grad=False, target=True)
+            next_value = torch.minimum(*self.target_critic(state, action))
+            return batch.reward + batch.bootstrap * next_value
+
+    def update_critic(self, batch: TensorBatch) -> dict[str, float]:
+        """One step of critic_cnn and critic towards the Bellman target."""
+        target = self.bellman_target(batch)
+        state = self.extract_features(batch.observation, use_actor_cnn=False, enable_grad=True)
+        q1, q2 = self.critic(state, batch.action)
+        loss = F.mse_loss(q1, target) + F.mse_loss(q2, target)
+        gradients = self._step("critic", loss)
+        return {
+            "loss/critic": loss.item(),
+            "q/mean": q1.mean().item(),
+            "q/target_mean": target.mean().item(),
+            **gradients,
+        }
+
+    def update_actor(self, batch: TensorBatch) -> dict[str, float]:
+        """One step of actor_cnn and actor up Q1; the averaged actor follows."""
+        state = self.extract_features(batch.observation, use_actor_cnn=True, enable_grad=True)
+        action, pre_tanh = self.actor(state)
+        # Q1 sees the features it was trained on, the critic's own; no gradient reaches that CNN.
+        seen = self.extract_features(batch.observation, use_actor_cnn=False, enable_grad=False)
+        value = self.critic.q1(seen, action).mean()
+        loss = -value + self.config.pretanh_l2 * pre_tanh.square().mean()
+        gradients = self._step("actor", loss)
+        weight = 1.0 - self.config.actor_average_decay
+        _lerp(self.average_actor_cnn, self.actor_cnn, weight)
+        _lerp(self.average_actor, self.actor, weight)
+        return {
+            "loss/actor": loss.item(),
+            "q/of_actor_mean": value.item(),
+            "actor/pre_tanh_abs_mean": pre_tanh.abs().mean().item(),
+            "actor/saturated_share": (action.abs() > SATURATED).float().mean().item(),
+            **gradients,
+        }
+
+    def update_targets(self) -> None:
+        """Every target moves by tau towards its network."""
+        for name in ONLINE:
+            _lerp(getattr(self, f"target_{name}"), getattr(self, name), self.config.tau)
+
+    def _step(self, name: str, loss: Tensor) -> dict[str, float]:
+        """One clipped Adam step of a network, refused before it changes a weight if not finite."""
+        cnn, mlp = getattr(self, f"{name}_cnn"), getattr(self, name)
+        limit = getattr(self.config, f"{name}_grad_clip")
+        parameters = [*cnn.parameters(), *mlp.parameters()]
+        if not math.isfinite(loss.item()):
+            raise NonFiniteError(
+                f"the {name}'s loss is {loss.item()} at update {self.updates}; no weight of it was "
+                "changed. Rewards far from 1 or a diverging critic are the usual causes."
+            )
+        for parameter in parameters:
+            parameter.grad = None
+        # `inputs`: the actor's loss runs through the critic, whose gradients nobody needs.
+        loss.backward(inputs=parameters)
+        cnn_norm, mlp_norm = _gradient_norm(cnn), _gradient_norm(mlp)
+        norm = torch.hypot(cnn_norm, mlp_norm)
+        if not math.isfinite(norm.item()):
+            raise NonFiniteError(
+                f"the {name}'s gradient norm is {norm.item()} at update {self.updates} (CNN "
+                f"{cnn_norm.item()}, MLP {mlp_norm.item()}); no weight of it was changed"
+            )
+        clip_grads_with_norm_(parameters, limit, norm)
+        self.optimizers[name].step()
+        return {
+            f"gradients/{name}_cnn_norm": cnn_norm.item(),
+            f"gradients/{name}_mlp_norm": mlp_norm.item(),
+            f"gradients/{name}_clip_share": float(norm.item() > limit),
+        }
+
+    # --- State ---
+
+    def networks(self) -> Iterator[tuple[str, nn.Module]]:
+        """Every network by name: the online ones, their targets, the averaged actor."""
+        for name in NETWORKS:
+            yield name, getattr(self, name)
+
+    def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that a continued run needs: tensors by flat name, and JSON-able values."""
+        tensors = {name: tensor.clone() for name, tensor in self._weights().items()}
+        for name, optimizer in self.optimizers.items():
+            tensors |= pack_optimizer(f"optimizer.{name}", optimizer)
+        tensors["generator"] = self.generator.get_state()
+        return tensors, {"updates": self.updates, "non_finite": self.non_finite}
+
+    def load_state_dict(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
+        """The inverse of state_dict; the agent then continues bit for bit.
+
+        Raises:
+            RuntimeError: a weight is missing, unknown or of another shape (torch's message).
+        """
+        for network, module in self.networks():
+            prefix = f"{network}."
+            module.load_state_dict(
+                {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            )
+        for name, optimizer in self.optimizers.items():
+            unpack_optimizer(f"optimizer.{name}", optimizer, tensors)
+        self.generator.set_state(tensors["generator"])
+        self.updates, self.non_finite = int(values["updates"]), int(values["non_finite"])
+
+    def parameters_sha256(self) -> str:
+        """A digest of every weight of every network, targets and average included."""
+        return tensors_sha256(self._weights())
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {
+            f"{network}.{name}": tensor
+            for network, module in self.networks()
+            for name, tensor in module.state_dict().items()
+        }
+
+
+def _adam(lr: float, cnn: nn.Module, mlp: nn.Module) -> torch.optim.Adam:
+    # Fused: a third of the time of the default on a CPU, bias correction in float64.
+    return torch.optim.Adam([*cnn.parameters(), *mlp.parameters()], lr=lr, fused=True)
+
+
+def _frozen(module: nn.Module) -> Any:
+    return copy.deepcopy(module).requires_grad_(False)
+
+
+def _lerp(follower: nn.Module, leader: nn.Module, weight: float) -> None:
+    with torch.no_grad():
+        for mine, theirs in zip(follower.parameters(), leader.parameters(), strict=True):
+            mine.lerp_(theirs, weight)
+
+
+def _gradient_norm(module: nn.Module) -> Tensor:
+    return get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
