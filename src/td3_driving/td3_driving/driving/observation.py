@@ -1,5 +1,7 @@
 """The vector half of an observation."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,11 +40,15 @@ def vector(
         ValueError: a non-finite steer or waypoint, or waypoints of another shape.
     """
     require_waypoints(waypoints)
-    if not np.isfinite(last_steer):
+    if not math.isfinite(last_steer):
         raise ValueError(f"last_steer is {last_steer}; pass the command that left the gate")
     result = np.empty(vector_dim(len(waypoints)), np.float32)
-    result[0] = np.clip(state.speed_mps / _SPEED_SCALE_MPS, -_CLIP, _CLIP)
-    result[1] = np.clip(state.yaw_rate_radps, -_CLIP, _CLIP)
-    result[2] = np.clip(last_steer, -_CLIP, _CLIP)
+    result[0] = _clip(state.speed_mps / _SPEED_SCALE_MPS)
+    result[1] = _clip(state.yaw_rate_radps)
+    result[2] = _clip(last_steer)
     result[3:] = np.clip(waypoints.ravel() / _WAYPOINT_SCALE_M, -_CLIP, _CLIP)
     return result
+
+
+def _clip(value: float) -> float:
+    return min(max(value, -_CLIP), _CLIP)

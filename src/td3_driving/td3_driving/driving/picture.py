@@ -57,7 +57,7 @@ def grey_84(
     image = np.ascontiguousarray(image[rows, columns])
     grey = image if code is None else cv2.cvtColor(image, code)
     small = cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.uint8).copy()
+    return np.asarray(small, dtype=np.uint8)
 
 
 class FrameStack:

@@ -81,12 +81,13 @@ class Route:
         self._chords = np.diff(self._points, axis=0)
         self._chord_m = np.maximum(np.hypot(self._chords[:, 0], self._chords[:, 1]), 1e-9)
         self._units = self._chords / self._chord_m[:, None]
-        # The tangent at a point is the mean of its two chords, and linear in between: a coarsely
-        # sampled route still turns smoothly. Unwrapped, so that it never jumps at the seam.
-        chord_rad = np.unwrap(np.arctan2(self._chords[:, 1], self._chords[:, 0]))
-        self._heading_rad = np.concatenate(
-            (chord_rad[:1], 0.5 * (chord_rad[1:] + chord_rad[:-1]), chord_rad[-1:])
+        # The tangent is taken over a metre to either side, so that a route sampled every 2 m turns
+        # as smoothly as the road it stands for. Unwrapped, so that it never jumps at the seam.
+        reach, i = round(1.0 / _STEP_M), np.arange(count + 1)
+        tangent = (
+            self._points[np.minimum(i + reach, count)] - self._points[np.maximum(i - reach, 0)]
         )
+        self._heading_rad = np.unwrap(np.arctan2(tangent[:, 1], tangent[:, 0]))
 
     @property
     def points(self) -> NDArray[np.float64]:
