@@ -61,11 +61,15 @@ class RoutePlanner:
         self._places = [
             self._place(carla_map, index, transform) for index, transform in enumerate(spawn_points)
         ]
-        # Random routes keep to where every place can be reached from every other.
-        connected: set[LaneKey] = max(
-            nx.strongly_connected_components(self._graph), key=len, default=set()
-        )
-        self._choices = [place for place in self._places if place.lane in connected]
+        # Random routes keep to lanes from which one can come back, and so can always go on.
+        self._choices: list[_Place] = []
+        self._mates: dict[LaneKey, list[_Place]] = {}
+        for lanes in nx.strongly_connected_components(self._graph):
+            if len(lanes) == 1 and not self._graph.has_edge(*lanes, *lanes):
+                continue
+            mates = [place for place in self._places if place.lane in lanes]
+            self._choices += mates
+            self._mates.update(dict.fromkeys(lanes, mates))
 
     def plan(self, seed: int, start: int, goal: int, length_m: float) -> Route:
         """Plan a route; -1 as start or goal lets the seed choose.
@@ -77,14 +81,16 @@ class RoutePlanner:
             RouteError: There is no such spawn point, or no way from the one to the other.
         """
         rng = np.random.default_rng(seed)
-        first = self._choose(rng) if start < 0 else self._named(start, "route_start")
+        first = (
+            self._named(start, "route_start") if start >= 0 else self._choose(rng, self._choices)
+        )
         if goal >= 0:
             legs = [self._leg(first, self._named(goal, "route_goal"))]
             length_m = np.inf
         else:
             legs, here, driven_m = [], first, 0.0
             while driven_m < length_m:
-                there = self._choose(rng)
+                there = self._choose(rng, self._mates.get(here.lane, []))
                 legs.append(self._leg(here, there))
                 driven_m += _arc(legs[-1])[-1]
                 here = there
@@ -111,13 +117,13 @@ class RoutePlanner:
         arc_m = _project(self._centres[key], pose) if key in self._centres else 0.0
         return _Place(f"spawn point {index}", key, arc_m, pose)
 
-    def _choose(self, rng: np.random.Generator) -> _Place:
-        if not self._choices:
+    def _choose(self, rng: np.random.Generator, places: list[_Place]) -> _Place:
+        if not places:
             raise RouteError(
-                f"map {self._map_name} has no spawn point on a lane that can be driven round; "
+                f"map {self._map_name} has no spawn point on a lane from which one can come back; "
                 "give route_start and route_goal, or choose another map"
             )
-        return self._choices[rng.integers(len(self._choices))]
+        return places[rng.integers(len(places))]
 
     def _named(self, index: int, name: str) -> _Place:
         if index >= len(self._places):

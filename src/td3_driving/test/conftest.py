@@ -1,0 +1,59 @@
+"""A real carla_lite server, in a process of its own, for the tests that need a simulator."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+_READY = re.compile(r"carla-lite ready port=(\d+) stream_port=\d+ map=(\S+)")
+
+
+class LiteServer:
+    """A running server; kill() ends it as a crash would."""
+
+    def __init__(self, map_name: str = "LiteCircuit_1", port: int = 0) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "carla_lite.cli", "--port", str(port), "--map", map_name],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if ready := _READY.search(line):
+                self.port = int(ready[1])
+                return
+        raise RuntimeError(f"carla-lite ended with {self._process.wait()} before it was ready")
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def carla_server() -> Iterator[LiteServer]:
+    """One server for all tests that leave it as they found it."""
+    server = LiteServer()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def start_server() -> Iterator[Callable[..., LiteServer]]:
+    """Starts servers that the test may kill."""
+    servers: list[LiteServer] = []
+
+    def start(**options: object) -> LiteServer:
+        servers.append(LiteServer(**options))  # type: ignore[arg-type]
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.kill()

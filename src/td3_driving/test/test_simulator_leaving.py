@@ -1,0 +1,154 @@
+"""However a session ends, it leaves no actor and no synchronous mode; a lost server is survived."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import carla
+import msgpack
+import pytest
+
+from td3_driving.simulator import (
+    CarlaSession,
+    Command,
+    ResetRequest,
+    SessionConfig,
+    SimulatorUnavailable,
+    VersionMismatch,
+)
+
+DRIVE = """
+import os, sys
+from td3_driving.simulator import *
+session = CarlaSession(SessionConfig(port=int(sys.argv[1])))
+session.connect()
+session.reset(ResetRequest())
+session.tick(Command(throttle=1.0))
+"""
+
+
+def drive_in_a_process(port: int, ending: str) -> int:
+    """Return the exit status of a process that drives and then ends in that way."""
+    return subprocess.run(
+        [sys.executable, "-c", DRIVE + ending, str(port)],
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=60,
+    ).returncode
+
+
+@pytest.fixture
+def world(carla_server) -> carla.World:
+    client = carla.Client("127.0.0.1", carla_server.port, 8)
+    client.set_timeout(5.0)
+    return client.get_world()
+
+
+def assert_as_found(world: carla.World) -> None:
+    assert not world.get_settings().synchronous_mode
+    world.wait_for_tick(5.0)
+    assert len(world.get_actors().filter("vehicle.*")) == 0
+    assert len(world.get_actors().filter("sensor.*")) == 0
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        ("session.close(); session.close()", 0),
+        ("", 0),
+        ("raise SystemExit(3)", 3),
+        ("raise RuntimeError('a bug')", 1),
+    ],
+)
+def test_nothing_is_left_behind(carla_server, world, ending: str, status: int) -> None:
+    assert drive_in_a_process(carla_server.port, ending) == status
+    assert_as_found(world)
+
+
+def test_what_a_crash_left_behind_is_cleared_by_the_next_session(carla_server, world) -> None:
+    assert drive_in_a_process(carla_server.port, "os._exit(9)") == 9
+    assert world.get_settings().synchronous_mode
+    with CarlaSession(SessionConfig(port=carla_server.port)) as session:
+        session.reset(ResetRequest())
+        assert len(world.get_actors().filter("vehicle.*")) == 1
+        assert len(world.get_actors().filter("sensor.*")) == 5
+    assert_as_found(world)
+
+
+def test_another_vehicle_of_another_role_is_left_alone(carla_server, world) -> None:
+    blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
+    blueprint.set_attribute("role_name", "somebody")
+    place = world.get_map().get_spawn_points()[0]
+    other = world.spawn_actor(blueprint, place)
+    try:
+        with CarlaSession(SessionConfig(port=carla_server.port)) as session:
+            session.reset(ResetRequest())
+            assert len(world.get_actors().filter("vehicle.*")) == 2
+    finally:
+        assert other.destroy()
+    assert_as_found(world)
+
+
+def test_closing_what_was_never_opened_is_fine() -> None:
+    session = CarlaSession(SessionConfig(port=1))
+    session.close()
+    with pytest.raises(SimulatorUnavailable, match="not connected"):
+        session.tick(Command())
+
+
+def test_no_server_is_an_error_that_says_what_to_start() -> None:
+    session = CarlaSession(SessionConfig(port=1, timeout_s=0.2))
+    with pytest.raises(SimulatorUnavailable, match=r"127\.0\.0\.1:1 .*carla-lite"):
+        session.connect()
+    assert not session.connected
+
+
+def test_a_lost_server_is_an_error_and_the_session_connects_to_the_next(start_server) -> None:
+    server = start_server()
+    session = CarlaSession(SessionConfig(port=server.port, timeout_s=0.5))
+    session.connect()
+    before = session.reset(ResetRequest()).tick
+    server.kill()
+    with pytest.raises(SimulatorUnavailable):
+        session.tick(Command(throttle=1.0))
+    assert not session.connected
+    with pytest.raises(SimulatorUnavailable):
+        session.connect()
+
+    start_server(port=server.port)
+    session.connect()
+    start = session.reset(ResetRequest())
+    assert start.tick.stamp_s > before.stamp_s
+    session.tick(Command(throttle=1.0))
+    session.close()
+
+
+@pytest.fixture
+def old_server() -> Iterator[int]:
+    """The port of something that answers every call as CARLA 0.9.15 answers `version`."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        unpacker = msgpack.Unpacker()
+        with connection:
+            while data := connection.recv(65536):
+                unpacker.feed(data)
+                for _, call, *_ in unpacker:
+                    connection.sendall(msgpack.packb([1, call, None, [[1, "0.9.15"]]]))
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1]
+    thread.join(10)
+    listener.close()
+
+
+def test_a_server_of_another_version_is_refused_with_the_instruction(old_server: int) -> None:
+    session = CarlaSession(SessionConfig(port=old_server, timeout_s=2.0))
+    with pytest.raises(VersionMismatch, match=r"0\.9\.15.*0\.9\.16.*pip install carla==0\.9\.15"):
+        session.connect()
+    assert not session.connected
