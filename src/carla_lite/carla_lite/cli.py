@@ -1,0 +1,158 @@
+"""The `carla-lite` command."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from carla_lite import __version__
+from carla_lite.roads import UnknownMapError
+from carla_lite.server import CARLA_VERSION, PortInUseError, Server
+
+_DESCRIPTION = f"""\
+A stand-in for the CARLA {CARLA_VERSION} simulator: the unmodified `carla` client connects to it,
+spawns vehicles and sensors, ticks and drives, without a GPU and within a second of starting.
+"""
+_EXAMPLES = """\
+examples:
+  carla-lite                              the server where CARLA programs look for it
+  carla-lite --map LiteTown_3             a town; any number makes another one
+  carla-lite --port 0                     on a free port, named in the ready line
+
+then, in Python:
+  import carla
+  client = carla.Client("127.0.0.1", 2000, worker_threads=8)
+  world = client.get_world()
+
+Once clients can connect it prints one line:
+  carla-lite ready port=2000 stream_port=2001 map=LiteCircuit_1
+It ends cleanly on Ctrl-C and SIGTERM.
+"""
+_PARENT_POLL_S = 0.5
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{port} is no port; use 0 to 65535")
+    return port
+
+
+def _fps(text: str) -> float:
+    fps = float(text)
+    if not 0.1 <= fps <= 1000.0:
+        raise argparse.ArgumentTypeError(f"{text} is out of range; use 0.1 to 1000")
+    return fps
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if not 0 <= seed < 2**63:
+        raise argparse.ArgumentTypeError(f"{seed} is out of range; use 0 or more")
+    return seed
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="carla-lite",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; 0.0.0.0 lets other machines in, for CARLA's protocol has no "
+        "password (default: %(default)s, this machine only)",
+    )
+    parser.add_argument(
+        "--port", type=_port, default=2000, help="0 picks a free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--stream-port",
+        type=_port,
+        default=0,
+        help="port of sensor data; 0 takes the one after --port, or a free one (default: 0)",
+    )
+    parser.add_argument(
+        "--map",
+        default="LiteCircuit_1",
+        help="LiteCircuit_<number> or LiteTown_<number> (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=_seed, default=0, help="of textures and sensor noise (default: 0)"
+    )
+    parser.add_argument(
+        "--fps",
+        type=_fps,
+        default=20.0,
+        help="ticks per second until a client sets a fixed step (default: 20)",
+    )
+    parser.add_argument(
+        "--exit-with-parent",
+        action="store_true",
+        help="end when the process that started this one ends, however it ends",
+    )
+    parser.add_argument("--version-string", default=CARLA_VERSION, help=argparse.SUPPRESS)
+    parser.add_argument("--version", action="version", version=f"carla-lite {__version__}")
+    return parser
+
+
+async def _serve(server: Server, parent: int | None) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.request_stop)
+
+    def watch_parent() -> None:
+        if os.getppid() != parent:
+            server.request_stop()
+        else:
+            loop.call_later(_PARENT_POLL_S, watch_parent)
+
+    if parent is not None:
+        watch_parent()
+
+    def announce() -> None:
+        print(
+            f"carla-lite ready port={server.port} stream_port={server.stream_port} "
+            f"map={server.simulation.world.map_name}",
+            flush=True,
+        )
+
+    await server.serve(announce)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the server; returns the exit code, 2 when it could not start."""
+    parent = os.getppid()
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="carla-lite: %(message)s", stream=sys.stderr)
+    try:
+        server = Server(
+            options.map,
+            host=options.host,
+            port=options.port,
+            stream_port=options.stream_port,
+            seed=options.seed,
+            fps=options.fps,
+            version=options.version_string,
+        )
+    except (UnknownMapError, PortInUseError) as error:
+        print(f"carla-lite: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(
+            f"carla-lite: cannot listen on {options.host}: {error.strerror or error}; "
+            "choose an address of this machine with --host",
+            file=sys.stderr,
+        )
+        return 2
+    asyncio.run(_serve(server, parent if options.exit_with_parent else None))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""Opens the two ports of a CARLA server over a world."""
+
+import asyncio
+import contextlib
+import errno
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from types import TracebackType
+
+from carla_lite.server import actor_methods, session_methods
+from carla_lite.server.methods import Dispatcher, MethodTable
+from carla_lite.server.rpc import RpcConnection
+from carla_lite.server.simulation import Simulation
+from carla_lite.world import World
+
+CARLA_VERSION = "0.9.16"
+_BACKLOG = 256
+
+
+class PortInUseError(RuntimeError):
+    """Another program listens on the port."""
+
+    def __init__(self, port: int, host: str) -> None:
+        self.port = port
+        super().__init__(
+            f"port {port} of {host} is in use by another program, perhaps another carla-lite or "
+            "CARLA: stop that one, or choose a port with --port (0 picks a free one)"
+        )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(_BACKLOG)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(port, host) from None
+        raise
+    return sock
+
+
+def _listen_beside(host: str, port: int) -> socket.socket:
+    """A socket on the port after `port`, as CARLA has it, or on any free one."""
+    if port < 65535:
+        with contextlib.suppress(PortInUseError):
+            return _listen(host, port + 1)
+    return _listen(host, 0)
+
+
+class Server:
+    """A CARLA server.
+
+    Either `await serve()` on a loop of one's own, or `start()` and `stop()` it, or use it as a
+    context manager, on a thread of its own. Mind in the latter case that some calls of CARLA's
+    client hold the interpreter lock while they wait, so drive such a server from another process.
+
+    Attributes:
+        port: of the RPC, known once it is open.
+        stream_port: of the streams.
+        simulation: the world and who listens to it; belongs to the loop's thread.
+    """
+
+    def __init__(
+        self,
+        map_name: str = "LiteCircuit_1",
+        *,
+        host: str = "127.0.0.1",
+        port: int = 2000,
+        stream_port: int = 0,
+        seed: int = 0,
+        fps: float = 20.0,
+        version: str = CARLA_VERSION,
+    ) -> None:
+        """Loads the map and opens the ports; serving begins with `serve` or `start`.
+
+        Args:
+            map_name: see `carla_lite.roads.available_maps`.
+            host: the address to listen on.
+            port: of the RPC; 0 picks a free one.
+            stream_port: 0 takes the port after `port`, or a free one when that is taken.
+            seed: of the world.
+            fps: ticks per second in asynchronous mode.
+            version: what clients are told.
+
+        Raises:
+            UnknownMapError: no such map.
+            PortInUseError: one of the ports is taken.
+            OSError: the host cannot be listened on.
+        """
+        # Clients tell a restarted server by its episode id, so none must come twice.
+        world = World(map_name, seed, fps=fps, first_episode_id=secrets.randbits(48) + 1)
+        self.simulation = Simulation(world, version)
+        self._listener = _listen(host, port)
+        self.port: int = self._listener.getsockname()[1]
+        try:
+            self._stream_listener = (
+                _listen(host, stream_port) if stream_port else _listen_beside(host, self.port)
+            )
+        except Exception:
+            self._listener.close()
+            raise
+        self.stream_port: int = self._stream_listener.getsockname()[1]
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = asyncio.Event()
+
+    async def serve(self, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Serves until `stop` is called; `on_ready` is called once clients can connect."""
+        self._loop = asyncio.get_running_loop()
+        table = MethodTable()
+        table.include(session_methods.TABLE)
+        table.include(actor_methods.TABLE)
+        dispatcher = Dispatcher(self.simulation, table)
+        connections: set[RpcConnection] = set()
+        self._listener.setblocking(False)
+        rpc = await self._loop.create_server(
+            lambda: RpcConnection(dispatcher, connections), sock=self._listener, backlog=_BACKLOG
+        )
+        self.simulation.streams.open(self._stream_listener)
+        clock = self._loop.create_task(self.simulation.run_freely())
+        on_ready()
+        try:
+            await self._stopping.wait()
+        finally:
+            clock.cancel()
+            rpc.close()
+            for connection in list(connections):
+                connection.close()
+            self.simulation.streams.close()
+
+    def request_stop(self) -> None:
+        """Ends `serve`; may be called from any thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed already
+                self._loop.call_soon_threadsafe(self._stopping.set)
+
+    def start(self) -> None:
+        """Serves on a thread of its own; returns when clients can connect."""
+        ready = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self.serve(ready.set)), name="carla-lite", daemon=True
+        )
+        self._thread.start()
+        ready.wait()
+
+    def stop(self) -> None:
+        """Hangs up on all clients and waits for the thread to end."""
+        self.request_stop()
+        if self._thread is not None:
+            self._thread.join()
+
+    def __enter__(self) -> "Server":
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()

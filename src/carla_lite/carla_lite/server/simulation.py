@@ -1,0 +1,141 @@
+"""Runs a world for its clients: ticks it on request or by the clock and publishes what happens."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+
+from carla_lite.server import codec
+from carla_lite.server.codec import WORLD_STREAM_ID
+from carla_lite.server.packing import Parts, pack_collision, pack_reading, pack_world_state
+from carla_lite.server.streaming import Streams
+from carla_lite.world import Collision, EpisodeSettings, World
+from carla_lite.world.sensor_blueprints import COLLISION
+
+_log = logging.getLogger(__name__)
+
+
+class Simulation:
+    """A world and its streams.
+
+    Per tick the world state goes out first, then events, then readings, then the caller gets the
+    frame number: a client spins a whole core between that number and the state.
+
+    Attributes:
+        world: the simulated world.
+        streams: who listens.
+        version: what the server calls itself.
+        traffic_managers: address by port, kept for clients that ask each other's.
+    """
+
+    def __init__(self, world: World, version: str) -> None:
+        """Takes a world and the CARLA version to answer with."""
+        self.world = world
+        self.version = version
+        self.streams = Streams(self._welcome)
+        self.traffic_managers: dict[int, str] = {}
+        self._draining: asyncio.Task[None] | None = None
+        self._settings_changed = asyncio.Event()
+
+    def tick_cue(self) -> int | Awaitable[int]:
+        """One synchronous tick; in asynchronous mode only the present frame's number."""
+        if not self.world.settings.synchronous:
+            return self.world.frame
+        if not self.streams.is_settled or self._is_draining:
+            return self._tick_in_turn()
+        if self._step():
+            return self.world.frame
+        return self._tick_drained(self.world.frame)
+
+    @property
+    def _is_draining(self) -> bool:
+        return self._draining is not None and not self._draining.done()
+
+    async def _tick_in_turn(self) -> int:
+        """A tick that first waits for earlier ones and for subscribers on their way."""
+        await self.streams.settle()
+        while self._is_draining and self._draining is not None:
+            await asyncio.shield(self._draining)
+        result = self.tick_cue()
+        return result if isinstance(result, int) else await result
+
+    async def _tick_drained(self, frame: int) -> int:
+        if self._draining is not None:
+            await asyncio.shield(self._draining)
+        return frame
+
+    async def run_freely(self) -> None:
+        """Ticks by the clock whenever the settings are asynchronous; runs until cancelled."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            self._settings_changed.clear()
+            if self.world.settings.synchronous:
+                await self._settings_changed.wait()
+                due = loop.time()
+                continue
+            due = max(due + self.world.delta_s, loop.time())
+            try:
+                await asyncio.wait_for(self._settings_changed.wait(), due - loop.time())
+                continue
+            except asyncio.TimeoutError:
+                pass
+            if not self._is_draining:
+                try:
+                    self._step()
+                except Exception:
+                    _log.exception("the tick after frame %d failed", self.world.frame)
+
+    def apply_settings(self, settings: EpisodeSettings) -> int:
+        """Changes the settings and returns the present frame."""
+        self.world.apply_settings(settings)
+        self._settings_changed.set()
+        return self.world.frame
+
+    def load(self, map_name: str, reset_settings: bool) -> None:
+        """Loads a map, an empty name meaning the present one, and tells everyone."""
+        self.world.load(map_name or self.world.map_name)
+        if reset_settings:
+            self.apply_settings(EpisodeSettings())
+        self._send(WORLD_STREAM_ID, [pack_world_state(self.world.snapshot(), map_changed=True)])
+
+    def _welcome(self, stream_id: int) -> Parts | None:
+        """A new client sees the world at once, even when nobody ticks."""
+        if stream_id == WORLD_STREAM_ID:
+            return [pack_world_state(self.world.snapshot())]
+        return None
+
+    def _step(self) -> bool:
+        """Ticks and publishes; returns whether everything has left."""
+        world, streams = self.world, self.streams
+        world.tick()
+        prompt = self._send(WORLD_STREAM_ID, [pack_world_state(world.snapshot())])
+        for collision in world.collisions:
+            prompt &= self._publish(collision)
+        for sensor in world.due:
+            if streams.has_readers(sensor.id):
+                reading = world.read(sensor.id)
+                message = pack_reading(reading, world.frame, world.elapsed_s, sensor.transform)
+                prompt &= self._send(sensor.id, message)
+        if prompt or not world.settings.synchronous:
+            return True
+        self._draining = asyncio.get_running_loop().create_task(streams.drained())
+        return False
+
+    def _publish(self, collision: Collision) -> bool:
+        world, prompt = self.world, True
+        for sensor in world.actors.values():
+            if sensor.type_id == COLLISION and sensor.parent_id == collision.actor_id:
+                port = self.streams.port
+                message = pack_collision(
+                    codec.encode_actor(world.actor(collision.actor_id), port),
+                    codec.encode_actor(world.actor(collision.other_id), port),
+                    collision.impulse,
+                    world.frame,
+                    world.elapsed_s,
+                    sensor.transform,
+                )
+                prompt &= self._send(sensor.id, message)
+        return prompt
+
+    def _send(self, stream_id: int, parts: Parts) -> bool:
+        return self.streams.send(stream_id, parts, lossless=self.world.settings.synchronous)
