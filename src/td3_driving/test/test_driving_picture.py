@@ -92,7 +92,9 @@ def test_a_stack_keeps_its_own_copy_of_frames() -> None:
     stack, camera_buffer = FrameStack(), frame(1)
     stack.push(camera_buffer, first=True)
     camera_buffer[:] = 2
-    assert stack.push(camera_buffer, first=False)[:, 0, 0].tolist() == [1, 1, 1, 2]
+    stack.push(camera_buffer, first=False)
+    camera_buffer[:] = 3
+    assert stack.push(camera_buffer, first=False)[:, 0, 0].tolist() == [1, 1, 2, 3]
 
 
 def test_a_stack_refuses_what_does_not_belong_into_it() -> None:

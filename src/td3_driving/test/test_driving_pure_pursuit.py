@@ -80,6 +80,15 @@ def test_brakes_before_a_bend_and_accelerates_from_rest() -> None:
     assert pure_pursuit(fast, waypoints(0.0))[1] == pytest.approx(0.0)
 
 
+def test_brakes_for_a_tight_bend_only_when_it_comes_near() -> None:
+    fast = VehicleState(0.0, 0.0, 0.0, 0.0, 7.5)
+    straight, bend = waypoints(0.0), waypoints(0.0, bend=0.3)
+    for straight_m, braking in ((10, True), (40, False)):
+        count = straight_m // 2
+        ahead = np.concatenate([straight[:count], straight[count - 1] + bend])[:25]
+        assert (pure_pursuit(fast, ahead)[1] < -0.1) == braking
+
+
 def test_hidden_or_too_few_waypoints_are_refused_by_name() -> None:
     state = VehicleState(0.0, 0.0, 0.0, 0.0, 5.0)
     with pytest.raises(ValueError, match="'none' hides the route"):
