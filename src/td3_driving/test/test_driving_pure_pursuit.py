@@ -83,7 +83,7 @@ def test_brakes_before_a_bend_and_accelerates_from_rest() -> None:
 def test_brakes_for_a_tight_bend_only_when_it_comes_near() -> None:
     fast = VehicleState(0.0, 0.0, 0.0, 0.0, 7.5)
     straight, bend = waypoints(0.0), waypoints(0.0, bend=0.3)
-    for straight_m, braking in ((10, True), (40, False)):
+    for straight_m, braking in ((6, True), (40, False)):
         count = straight_m // 2
         ahead = np.concatenate([straight[:count], straight[count - 1] + bend])[:25]
         assert (pure_pursuit(fast, ahead)[1] < -0.1) == braking
