@@ -1,0 +1,76 @@
+"""How a map looks: colours, wear and light, drawn at random so that no two maps are alike."""
+
+from __future__ import annotations
+
+import colorsys
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+Colour = tuple[float, float, float]
+"""Blue, green, red in 0..255."""
+
+
+def _bgr(hue: float, saturation: float, value: float) -> Colour:
+    r, g, b = colorsys.hsv_to_rgb(hue, saturation, value)
+    return 255 * b, 255 * g, 255 * r
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colours of the materials in sunlight, and where the sun stands (CARLA's frame)."""
+
+    asphalt: Colour
+    sidewalk: Colour
+    kerb: Colour
+    grass: Colour
+    dry_grass: Colour
+    white: Colour
+    yellow: Colour
+    zenith: Colour
+    horizon: Colour
+    cloud: Colour
+    trees: Colour
+    paint_wear: float
+    track_depth: float
+    cloudiness: float
+    haze_m: float
+    sun_yaw_rad: float
+    shadow_length: float
+    """Length of a shadow per metre of height."""
+
+    @staticmethod
+    def random(name: str, seed: int) -> Look:
+        """The look of the map `name`; another seed gives it another day."""
+        rng = np.random.default_rng((zlib.crc32(name.encode()), seed))
+        u = rng.uniform
+        sun, warm = u(0.86, 1.1), u(-0.04, 0.05)
+
+        def lit(colour: Colour) -> Colour:
+            b, g, r = colour
+            return tuple(  # type: ignore[return-value]
+                float(min(250.0, c * sun * k)) for c, k in ((b, 1 - warm), (g, 1.0), (r, 1 + warm))
+            )
+
+        stone = u(0.56, 0.68)
+        sky_hue = u(0.56, 0.60)
+        return Look(
+            asphalt=lit(_bgr(u(0.05, 0.65), u(0.0, 0.06), u(0.30, 0.45))),
+            sidewalk=lit(_bgr(u(0.06, 0.13), u(0.03, 0.12), stone)),
+            kerb=lit(_bgr(0.1, 0.03, stone + u(0.05, 0.12))),
+            grass=lit(_bgr(u(0.22, 0.30), u(0.45, 0.62), u(0.34, 0.46))),
+            dry_grass=lit(_bgr(u(0.13, 0.19), u(0.38, 0.5), u(0.45, 0.58))),
+            white=lit(_bgr(0.12, 0.03, u(0.84, 0.96))),
+            yellow=lit(_bgr(u(0.115, 0.135), u(0.68, 0.82), u(0.8, 0.92))),
+            zenith=_bgr(sky_hue, u(0.45, 0.65), u(0.72, 0.88)),
+            horizon=_bgr(sky_hue, u(0.06, 0.16), u(0.86, 0.95)),
+            cloud=_bgr(sky_hue, 0.03, u(0.90, 0.98)),
+            trees=lit(_bgr(u(0.24, 0.33), u(0.35, 0.5), u(0.24, 0.34))),
+            paint_wear=u(0.05, 0.6),
+            track_depth=u(3.0, 12.0),
+            cloudiness=u(0.15, 0.75),
+            haze_m=u(160.0, 420.0),
+            sun_yaw_rad=u(-np.pi, np.pi),
+            shadow_length=u(0.35, 0.9),
+        )
