@@ -92,7 +92,9 @@ FRAME = Topic("frame", Frame, STREAM, "episode and step of a stamp, and its even
 IMAGE = Topic("rgb_front/image", Image, STREAM, "camera picture, bgra8")
 CAMERA_INFO = Topic("rgb_front/camera_info", CameraInfo, STREAM, "plumb_bob without distortion")
 ODOMETRY = Topic("odometry", Odometry, STREAM, "pose in map, twist in the body frame")
-ROUTE = Topic("route", Path, LATCHED, "the planned path of the episode, stamped with its first frame")
+ROUTE = Topic(
+    "route", Path, LATCHED, "the planned path of the episode, stamped with its first frame"
+)
 COLLISION = Topic("collision", Collision, EVENTS, "the vehicle hit something")
 LANE_INVASION = Topic("lane_invasion", LaneInvasion, EVENTS, "the vehicle crossed lane markings")
 IMU = Topic("imu", Imu, STREAM, "acceleration and turn rate in the body frame, orientation")

@@ -1,0 +1,40 @@
+# make train       ten minutes of learning to keep the lane; ARGS="--minutes 5 --seed 1" and others: ARGS=--help
+# make drive       watch a policy drive
+# make evaluate    score a policy on maps it never saw
+# make test        lint and all tests
+# make lint        ruff and mypy
+# make setup       install and build; done by the others on first use
+# make exec CMD="td3-driving doctor"    any command in the built environment
+# make clean       remove what was built and installed (runs/ stays)
+#
+# Variables: ARGS, PYTHON (3.10 to 3.12), TORCH (what pip installs, "torch==2.13.0").
+
+SHELL := bash
+ARGS ?=
+export TORCH ?= torch==2.13.0
+export PYTHON ?=
+IN_ENV := source scripts/env.sh &&
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train drive evaluate test lint exec clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
+
+setup:
+	@bash scripts/setup.sh
+
+train drive evaluate: setup
+	@$(IN_ENV) exec td3-driving $@ $(ARGS)
+
+lint: setup
+	@$(IN_ENV) ruff check . && ruff format --check . && mypy
+
+test: lint
+	@$(IN_ENV) exec python -m pytest $(ARGS)
+
+exec: setup
+	@$(IN_ENV) $(CMD)
+
+clean:
+	rm -rf .venv build install log .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,99 @@
+"""Makes a runner from parameters: which program, which learner, which driver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from td3_driving.agent.drivers import LearnedDriver, baseline, policy_file
+from td3_driving.agent.parameters import AgentParameters
+from td3_driving.agent.program import DrivingProgram, EvaluationProgram, Program, TrainingProgram
+from td3_driving.agent.run_folder import RunFolder
+from td3_driving.agent.runner import Runner
+from td3_driving.agent.trainer import OnlineTrainer
+from td3_driving.agent.types import Driver
+from td3_driving.learning.policy_file import load_policy
+
+SIGHT = ("action_repeat", "waypoint_mode", "waypoint_count", "waypoint_spacing_m")
+"""What a policy was trained to see; its file says so, and a run with it follows."""
+
+CLOSING_TEST_FROM_MINUTES = 5.0
+
+
+def learning_starts(parameters: AgentParameters) -> int:
+    """Decisions before the first update: as set, but at most a tenth of the run's."""
+    if not parameters.steps:
+        return parameters.learning_starts
+    tenth = parameters.steps // parameters.action_repeat // 10
+    return max(2, min(parameters.learning_starts, tenth))
+
+
+def make_runner(
+    parameters: AgentParameters, config: Mapping[str, Mapping[str, Any]] | None = None
+) -> Runner:
+    """A runner for the agent's parameters.
+
+    Args:
+        parameters: Of the agent.
+        config: Parameters of all nodes, by node, to be kept in the run folder; the agent's unless given.
+
+    Raises:
+        ValueError, RunFolderError, FileNotFoundError, LearningError: each says what and why.
+    """
+    if parameters.mode == "train":
+        return _training_runner(parameters, config or {"td3_agent": asdict(parameters)})
+    parameters, driver = load_driver(parameters)
+    program: Program = (
+        EvaluationProgram(parameters)
+        if parameters.mode == "evaluate"
+        else DrivingProgram(parameters)
+    )
+    return Runner(parameters, program, driver=driver)
+
+
+def load_driver(parameters: AgentParameters) -> tuple[AgentParameters, Driver]:
+    """The driver that the policy parameter names, and the parameters as its observation needs them.
+
+    Raises:
+        ValueError: no policy was named.
+        FileNotFoundError, LearningError: it can't be loaded.
+    """
+    if not parameters.policy:
+        raise ValueError(
+            f"mode {parameters.mode} needs a policy: a file, a run folder, random or pure_pursuit"
+        )
+    driver: Driver | None = baseline(parameters.policy, parameters.seed)
+    if driver is not None:
+        return parameters, driver
+    policy, info = load_policy(policy_file(parameters.policy))
+    sight = {name: info.task[name] for name in SIGHT if name in info.task}
+    return replace(parameters, **sight), LearnedDriver(policy)
+
+
+def _training_runner(
+    parameters: AgentParameters, config: Mapping[str, Mapping[str, Any]]
+) -> Runner:
+    if parameters.policy:
+        raise ValueError(
+            f"mode train learns a new policy, but policy is {parameters.policy!r}; go on with a run "
+            "by --resume"
+        )
+    folder = None
+    if parameters.run_dir:
+        folder = RunFolder(Path(parameters.run_dir), config, parameters.resume)
+    elif parameters.resume:
+        raise ValueError("resume needs the run's folder: --run-dir")
+    closing = parameters.closing_test == "always" or (
+        parameters.closing_test == "auto"
+        and not parameters.steps
+        and parameters.minutes > CLOSING_TEST_FROM_MINUTES
+    )
+    trainer = OnlineTrainer(parameters, learning_starts(parameters))
+    runner = Runner(
+        parameters, TrainingProgram(parameters, closing), trainer=trainer, folder=folder
+    )
+    if parameters.resume:
+        runner.restore()
+    return runner

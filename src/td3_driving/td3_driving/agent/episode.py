@@ -1,0 +1,167 @@
+"""One episode as it is driven: where the vehicle is, what each tick earns, and when it ends."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from td3_driving.agent.parameters import AgentParameters
+from td3_driving.agent.types import Sight, StepReport, Task, Tick
+from td3_driving.driving.observation import vector
+from td3_driving.driving.reward import (
+    RewardConfig,
+    RewardTerms,
+    TickFacts,
+    average,
+    reward_function,
+)
+from td3_driving.driving.route import Route
+from td3_driving.driving.termination import Ending, EndRules, EpisodeEnd, EpisodeMonitor
+from td3_driving.driving.waypoint_noise import WaypointNoise, WaypointNoiseConfig
+from td3_driving.evaluation.metrics import EpisodeRecord
+
+
+class EpisodeInProgress:
+    """Follows one episode from its first tick.
+
+    Args:
+        parameters: Of the agent.
+        task: What is driven.
+        route: Its path.
+        first: The tick that the reset led to.
+    """
+
+    def __init__(self, parameters: AgentParameters, task: Task, route: Route, first: Tick) -> None:
+        self.task = task
+        self.route = route
+        self.number = first.episode
+        self._parameters = parameters
+        self._reward = reward_function(parameters.reward)
+        self._reward_config = RewardConfig(target_speed_mps=parameters.target_speed_mps)
+        # Waypoints seen through a GPS's drift change with the episode, the same for the same plan.
+        self._noise = WaypointNoise(
+            WaypointNoiseConfig(mode=parameters.waypoint_mode),  # type: ignore[arg-type]
+            task.plan.seed,
+        )
+        state = first.state
+        self._position = route.locate(state.x_m, state.y_m, state.yaw_rad, near_s_m=0.0)
+        rules = EndRules(time_limit_s=task.plan.duration_s, distance_m=task.plan.distance_m)
+        self._monitor = EpisodeMonitor(rules, state, self._position)
+        self._tick = first
+        self._steer = 0.0
+        self._dt_s = 0.0
+        self._decision: list[RewardTerms] = []
+        self._track: list[tuple[float, ...]] = []
+        self.xy: list[tuple[float, float]] = [(state.x_m, state.y_m)]
+        self.episode_return = 0.0
+        self.term_sums: dict[str, float] = {}
+        self.ending: Ending | None = None
+
+    @property
+    def steps(self) -> int:
+        """Ticks since the reset."""
+        return self._tick.step
+
+    @property
+    def last_stack(self) -> np.ndarray:
+        """uint8 (4, 84, 84) of the newest tick."""
+        return self._tick.stack
+
+    @property
+    def planned_m(self) -> float:
+        """The distance that makes the episode complete."""
+        if self.task.plan.distance_m is not None:
+            return self.task.plan.distance_m
+        return self._parameters.target_speed_mps * self.task.plan.duration_s
+
+    @property
+    def completion(self) -> float:
+        """Share of the planned distance driven, in [0, 1]."""
+        return float(np.clip(self._monitor.driven_m / self.planned_m, 0.0, 1.0))
+
+    @property
+    def at_decision(self) -> bool:
+        """Whether the next tick needs a new decision."""
+        return self._tick.step % self._parameters.action_repeat == 0
+
+    def see(self) -> Sight:
+        """What a driver may look at now. Call it once per decision: the waypoint noise moves on."""
+        state = self._tick.state
+        parameters = self._parameters
+        exact = self.route.waypoints_ahead(
+            state, self._monitor.s_m, parameters.waypoint_count, parameters.waypoint_spacing_m
+        )
+        seen = self._noise.apply(exact, state.yaw_rad, self._dt_s * parameters.action_repeat)
+        return Sight(self._tick.stack, vector(state, self._steer, seen), state, exact)
+
+    def advance(self, tick: Tick, steer: float) -> StepReport:
+        """Takes the tick that `steer` led to, and says what it earned.
+
+        A truncation waits for the end of a decision, so that what is stored last is a whole one.
+        """
+        self._dt_s = tick.state.stamp_s - self._tick.state.stamp_s
+        self._tick = tick
+        state = tick.state
+        position = self._position = self.route.locate(
+            state.x_m, state.y_m, state.yaw_rad, near_s_m=self._monitor.s_m
+        )
+        ending = self._monitor.update(state, position, tick.collisions > 0)
+        if ending is not None and (ending.terminated or self.at_decision):
+            self.ending = ending
+        terms = self._reward(
+            TickFacts(
+                position.speed_along_mps(state),
+                position.lateral_m,
+                position.heading_error_rad,
+                steer - self._steer,
+                self.ending is not None and self.ending.terminated,
+            ),
+            self._reward_config,
+        )
+        self._steer = steer
+        self._decision.append(terms)
+        self._track.append(
+            (position.s_m, position.lateral_m, position.heading_error_rad, state.speed_mps, steer)
+        )
+        self.xy.append((state.x_m, state.y_m))
+        self.episode_return += terms.total
+        for name, value in terms.values.items():
+            self.term_sums[name] = self.term_sums.get(name, 0.0) + value
+        return self._report(terms)
+
+    def end(self, reason: EpisodeEnd, detail: str = "") -> None:
+        """Ends the episode from outside: a fault, or the end of the run's budget."""
+        self.ending = Ending(reason, detail)
+
+    def take_reward(self) -> float:
+        """The reward of the decision whose ticks are over; clears them."""
+        total = average(self._decision).total
+        self._decision.clear()
+        return total
+
+    def record(self) -> EpisodeRecord | None:
+        """The driven episode for the metrics; None if it ended before its first tick."""
+        if not self._track or self.ending is None:
+            return None
+        s_m, lateral_m, heading_rad, speed_mps, steer = np.array(self._track).T
+        return EpisodeRecord(
+            s_m, lateral_m, heading_rad, speed_mps, steer, self.planned_m, self.ending.reason
+        )
+
+    def _report(self, terms: RewardTerms) -> StepReport:
+        ending, position = self.ending, self._position
+        return StepReport(
+            episode=self.number,
+            step=self._tick.step,
+            terms=terms,
+            episode_return=self.episode_return,
+            completion=self.completion,
+            lateral_m=position.lateral_m,
+            heading_error_rad=position.heading_error_rad,
+            terminated=ending is not None and ending.terminated,
+            truncated=ending is not None and ending.truncated,
+            reason=ending.reason.value if ending is not None else "",
+            waypoints=self.route.waypoints_ahead(
+                self._tick.state, position.s_m, self._parameters.waypoint_count,
+                self._parameters.waypoint_spacing_m,
+            ),
+        )  # fmt: skip

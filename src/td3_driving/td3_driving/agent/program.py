@@ -1,0 +1,234 @@
+"""What to drive next, and why: training with its selections and its closing test, or an evaluation."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from td3_driving.agent.parameters import AgentParameters
+from td3_driving.agent.types import Purpose, Task
+from td3_driving.driving.episodes import MAP_SPLIT, EpisodePlan, evaluation_plan, training_plan
+from td3_driving.evaluation.metrics import EpisodeScore
+
+CANDIDATES = ("learner", "averaged")
+FIRST_SELECTION = 0.4
+"""Share of the run before which a policy isn't worth the time that its score takes."""
+
+DRIVE_S, DRIVE_M = 600.0, 3000.0
+
+
+class Program(Protocol):
+    """Names one episode after the other."""
+
+    def next(self, progress: float) -> Task | None:
+        """The next episode, or None when all is done; progress of the training in [0, 1]."""
+
+    def over(self, task: Task, score: EpisodeScore | None) -> None:
+        """Takes the score of an episode, None if a fault ended it."""
+
+
+def held_out_plan(parameters: AgentParameters, seeds: range, index: int) -> EpisodePlan:
+    """The index-th scored episode on held-out map seeds, or on the fixed map to be scored on."""
+    plan = evaluation_plan(seeds, index, parameters.kind)  # type: ignore[arg-type]
+    return replace(plan, map=parameters.test_map) if parameters.test_map else plan
+
+
+def test_seeds(parameters: AgentParameters) -> range:
+    """Map seeds of an evaluation.
+
+    Raises:
+        ValueError: an empty range, or seeds that training or selection use.
+    """
+    seeds = range(parameters.test_first_seed, parameters.test_last_seed + 1)
+    MAP_SPLIT.require_held_out(seeds)
+    return seeds
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The mean score of one candidate at one point of the run."""
+
+    progress: float
+    candidate: str
+    completion_pct: float
+    mean_speed_mps: float
+
+
+def _longest_selections(parameters: AgentParameters) -> int:
+    """How many selections a run is long enough for: one per 2000 ticks or per minute."""
+    return parameters.steps // 2000 if parameters.steps else int(parameters.minutes)
+
+
+class TrainingProgram:
+    """Training episodes; between them, now and then, a selection; at the end, the closing test.
+
+    Args:
+        parameters: Of the agent.
+        closing_test: Whether untrained and best policy are scored on test maps at the end.
+    """
+
+    def __init__(self, parameters: AgentParameters, closing_test: bool) -> None:
+        self._parameters = parameters
+        self._closing_test = closing_test
+        self._queue: deque[Task] = deque()
+        self._scores: dict[str, list[EpisodeScore]] = {}
+        self._selecting = 0.0
+        self._closed = False
+        self.index = 0
+        self.selections: list[Selection] = []
+        self.points_passed = 0
+        self.chosen: str | None = None
+        """The candidate that the selection just over found better than all before; take() it."""
+        self.tests: dict[Purpose, list[EpisodeScore]] = {Purpose.UNTRAINED: [], Purpose.TEST: []}
+        count = min(parameters.selections, _longest_selections(parameters))
+        span = 1.0 - FIRST_SELECTION
+        self._points = [FIRST_SELECTION + span * (i + 1) / count for i in range(count)]
+
+    @property
+    def best(self) -> Selection | None:
+        """The best selection so far."""
+        ranked = sorted(self.selections, key=lambda s: (s.completion_pct, s.mean_speed_mps))
+        return ranked[-1] if ranked else None
+
+    @property
+    def selecting(self) -> bool:
+        """Whether a selection is under way."""
+        return any(task.purpose is Purpose.SELECT for task in self._queue) or bool(self._scores)
+
+    @property
+    def between_trainings(self) -> bool:
+        """Whether nothing but training is under way: the moment for a checkpoint."""
+        return not self._queue and not self._closed
+
+    def next(self, progress: float) -> Task | None:
+        """As Program.next."""
+        due = (
+            self.points_passed < len(self._points) and progress >= self._points[self.points_passed]
+        )
+        if due and not self._queue:
+            self.points_passed = sum(progress >= point for point in self._points)
+            self._selecting = progress
+            self._queue.extend(self._selection_tasks())
+        if progress >= 1.0 and not self._queue and not self._closed:
+            self._closed = True
+            if self._closing_test:
+                self._queue.extend(self._test_tasks())
+        if self._queue:
+            return self._queue.popleft()
+        if progress >= 1.0:
+            return None
+        p = self._parameters
+        pool: range | str = p.map or range(p.training_maps)
+        plan = training_plan(
+            p.seed, self.index, p.kind, pool, p.episodes_per_map, p.episode_s  # type: ignore[arg-type]
+        )  # fmt: skip
+        self.index += 1
+        return Task(Purpose.TRAIN, plan, "learner")
+
+    def over(self, task: Task, score: EpisodeScore | None) -> None:
+        """As Program.over."""
+        if score is None:
+            # A fault says nothing about the policy: the same episode again.
+            if task.purpose is not Purpose.TRAIN:
+                self._queue.appendleft(task)
+            return
+        if task.purpose in self.tests:
+            self.tests[task.purpose].append(score)
+        elif task.purpose is Purpose.SELECT:
+            scores = self._scores.setdefault(task.driver, [])
+            scores.append(score)
+            if len(scores) == self._parameters.selection_episodes:
+                self._judge(task.driver, self._scores.pop(task.driver))
+
+    def _judge(self, candidate: str, scores: list[EpisodeScore]) -> None:
+        result = Selection(
+            self._selecting,
+            candidate,
+            sum(s.completion_pct for s in scores) / len(scores),
+            sum(s.mean_speed_mps for s in scores) / len(scores),
+        )
+        self.selections.append(result)
+        # Of equals the later: it has seen more.
+        if (result.completion_pct, result.mean_speed_mps) >= (
+            self.best.completion_pct, self.best.mean_speed_mps
+        ):  # fmt: skip
+            self.chosen = candidate
+
+    def take_chosen(self) -> str | None:
+        """The candidate to be kept as the best policy, once."""
+        chosen, self.chosen = self.chosen, None
+        return chosen
+
+    def _selection_tasks(self) -> list[Task]:
+        p = self._parameters
+        return [
+            Task(Purpose.SELECT, held_out_plan(p, MAP_SPLIT.selection[:1000], i), candidate)
+            for candidate in CANDIDATES
+            for i in range(p.selection_episodes)
+        ]
+
+    def _test_tasks(self) -> list[Task]:
+        p, seeds = self._parameters, test_seeds(self._parameters)
+        return [
+            Task(purpose, held_out_plan(p, seeds, i), driver)
+            for purpose, driver in ((Purpose.UNTRAINED, "untrained"), (Purpose.TEST, "best"))
+            for i in range(p.test_episodes)
+        ]
+
+    def state(self) -> dict[str, Any]:
+        """JSON-able; a resumed run goes on with the episode after the last one."""
+        return {
+            "index": self.index,
+            "points_passed": self.points_passed,
+            "selections": [vars(s) for s in self.selections],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The inverse of state()."""
+        self.index = int(state["index"])
+        self.points_passed = int(state["points_passed"])
+        self.selections = [Selection(**s) for s in state["selections"]]
+
+
+class EvaluationProgram:
+    """Scores one driver on test maps."""
+
+    def __init__(self, parameters: AgentParameters) -> None:
+        seeds = test_seeds(parameters)
+        self._queue = deque(
+            Task(Purpose.TEST, held_out_plan(parameters, seeds, i), "given")
+            for i in range(parameters.test_episodes)
+        )
+        self.tests: dict[Purpose, list[EpisodeScore]] = {Purpose.TEST: []}
+
+    def next(self, progress: float) -> Task | None:
+        """As Program.next."""
+        return self._queue.popleft() if self._queue else None
+
+    def over(self, task: Task, score: EpisodeScore | None) -> None:
+        """As Program.over."""
+        if score is None:
+            self._queue.appendleft(task)
+        else:
+            self.tests[task.purpose].append(score)
+
+
+class DrivingProgram:
+    """Drives on and on, for people to watch."""
+
+    def __init__(self, parameters: AgentParameters) -> None:
+        self._parameters = parameters
+        self._seeds = test_seeds(parameters)
+        self._index = 0
+
+    def next(self, progress: float) -> Task | None:
+        """As Program.next."""
+        p = self._parameters
+        plan = held_out_plan(p, self._seeds, self._index)
+        plan = replace(plan, duration_s=DRIVE_S, distance_m=DRIVE_M, map=p.map or plan.map)
+        self._index += 1
+        return Task(Purpose.DRIVE, plan, "given")
+
+    def over(self, task: Task, score: EpisodeScore | None) -> None:
+        """As Program.over."""

@@ -1,0 +1,219 @@
+"""A run's folder: configuration, metrics, TensorBoard events, checkpoints, the best policy, a curve.
+
+config.yaml            every parameter of every node, as the run used them
+metrics.jsonl          one line per episode
+events.out.tfevents.*  TensorBoard
+checkpoints/           whole states, to resume from
+policy.safetensors     the best policy so far
+learning_curve.png     completion over time
+summary.json           what the run came to
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import yaml
+from torch.utils.tensorboard import SummaryWriter
+
+from td3_driving.agent.episode import EpisodeInProgress
+from td3_driving.agent.types import Purpose, Task
+from td3_driving.evaluation.metrics import EpisodeScore
+from td3_driving.learning.config import TD3Config
+from td3_driving.learning.policy import Policy
+from td3_driving.learning.policy_file import load_policy, save_policy
+
+if TYPE_CHECKING:
+    from td3_driving.agent.runner import Runner
+
+MAY_CHANGE = frozenset(
+    {
+        "steps", "minutes", "run_dir", "resume", "closing_test", "checkpoint_minutes",
+        "checkpoints_kept", "host", "port", "silence_s", "test_episodes",
+    }
+)  # fmt: skip
+"""Parameters that a resumed run may set anew; all others must be those of the run."""
+
+PICTURE_EVERY = 10
+"""Episodes between two pictures on TensorBoard."""
+
+
+class RunFolderError(RuntimeError):
+    """The run folder can't be used; says why and what to do."""
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{node}.{name}: {old.get(node, {}).get(name)!r} -> {new.get(node, {}).get(name)!r}"
+        for node in sorted({*old, *new})
+        for name in sorted({*old.get(node, {}), *new.get(node, {})} - MAY_CHANGE)
+        if old.get(node, {}).get(name) != new.get(node, {}).get(name)
+    ]
+
+
+class RunFolder:
+    """Opens a folder for a new run, or for one to be resumed.
+
+    Args:
+        path: The folder.
+        config: Parameters by node and name.
+        resume: Go on with the run in it.
+
+    Raises:
+        RunFolderError: not writable; a run is in it already; nothing to resume; or it belongs to a
+            run of another configuration, with the parameters that differ.
+    """
+
+    def __init__(
+        self, path: Path | str, config: Mapping[str, Mapping[str, Any]], resume: bool
+    ) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self.checkpoints = self.path / "checkpoints"
+        self.metrics_file = self.path / "metrics.jsonl"
+        config_file = self.path / "config.yaml"
+        exists = config_file.is_file()
+        if resume and not exists:
+            raise RunFolderError(f"{self.path} holds no run to resume; leave out --resume")
+        if resume:
+            saved = yaml.safe_load(config_file.read_text())
+            changes = _differences(saved, config)
+            if changes:
+                raise RunFolderError(
+                    f"the run in {self.path} has another configuration ({'; '.join(changes)}); "
+                    "resume it with its own settings, or choose another --run-dir"
+                )
+        elif exists:
+            raise RunFolderError(
+                f"{self.path} holds a run already; go on with it by --resume, or choose another "
+                "--run-dir"
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            config_file.write_text(yaml.safe_dump({k: dict(v) for k, v in config.items()}))
+        except OSError as error:
+            raise RunFolderError(
+                f"the run folder {self.path} is not writable ({error.strerror}); choose another "
+                "--run-dir"
+            ) from error
+        self._metrics = self.metrics_file.open("a", buffering=1)
+        self._board = SummaryWriter(str(self.path), flush_secs=10)
+        self._logged_updates = 0
+
+    # --- Policies ---
+
+    @property
+    def policy(self) -> Path:
+        """The best policy's file."""
+        return self.path / "policy.safetensors"
+
+    def write_policy(self, policy: Policy, runner: Runner) -> None:
+        """Replaces the best policy's file."""
+        trainer = runner.trainer
+        training = {
+            "training_ticks": runner.status.training_ticks,
+            "updates": trainer.updates if trainer is not None else 0,
+            "trained_s": round(runner.trained_s, 1),
+            "seed": runner.parameters.seed,
+        }
+        save_policy(self.policy, policy, asdict(runner.parameters), training)
+
+    def read_policy(self, config: TD3Config) -> Policy:
+        """The best policy.
+
+        Raises:
+            RunFolderError: its architecture is not the run's.
+        """
+        policy, info = load_policy(self.policy)
+        if info.config != config:
+            raise RunFolderError(f"{self.policy} belongs to another configuration than the run")
+        return policy
+
+    # --- Logs ---
+
+    def log_update(self, updates: int, metrics: Mapping[str, float]) -> None:
+        """Writes the learner's figures to TensorBoard, every tenth update."""
+        if updates - self._logged_updates < 10:
+            return
+        self._logged_updates = updates
+        for name, value in metrics.items():
+            self._board.add_scalar(name, value, updates)
+
+    def log_episode(
+        self,
+        runner: Runner,
+        task: Task,
+        episode: EpisodeInProgress,
+        score: EpisodeScore | None,
+    ) -> None:
+        """Writes an episode to metrics.jsonl, and training episodes to TensorBoard."""
+        status, trainer = runner.status, runner.trainer
+        ticks = status.training_ticks
+        assert episode.ending is not None
+        line: dict[str, Any] = {
+            "time_s": round(runner.trained_s, 2),
+            "steps": ticks,
+            "updates": trainer.updates if trainer is not None else 0,
+            "episode": episode.number,
+            "purpose": task.purpose.value,
+            "driver": task.driver,
+            "map": task.plan.map,
+            "length": episode.steps,
+            "return": round(episode.episode_return, 4),
+            "completion_pct": round(100.0 * episode.completion, 2),
+            "ended_by": episode.ending.reason.value,
+        }
+        if score is not None:
+            line["mean_speed_mps"] = round(score.mean_speed_mps, 3)
+            line["lane_deviation_m"] = round(score.lane_deviation_m, 3)
+        if trainer is not None:
+            line |= {name: round(value, 6) for name, value in trainer.metrics.items()}
+        self._metrics.write(json.dumps(line, allow_nan=False) + "\n")
+        if task.purpose is not Purpose.TRAIN:
+            self._board.add_scalar(
+                f"{task.purpose.value}/{task.driver}_completion_pct", line["completion_pct"], ticks
+            )
+            return
+        for name in ("return", "completion_pct", "length"):
+            self._board.add_scalar(f"episode/{name}", line[name], ticks)
+        for name, value in episode.term_sums.items():
+            self._board.add_scalar(f"reward/{name}", value, ticks)
+        if status.episodes % PICTURE_EVERY == 1:
+            stack = episode.last_stack
+            self._board.add_image("camera/newest_frame", stack[-1][None], ticks)
+            self._board.add_image(
+                "trajectory", trajectory_picture(episode), ticks, dataformats="HWC"
+            )
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Writes what the run came to."""
+        temporary = self.path / ".summary.json"
+        temporary.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n")
+        os.replace(temporary, self.path / "summary.json")
+
+    def close(self) -> None:
+        """Flushes everything to the disk."""
+        self._metrics.close()
+        self._board.close()
+
+
+def trajectory_picture(episode: EpisodeInProgress, size: int = 256) -> np.ndarray:
+    """The route in grey and the way driven on it in red, seen from above; uint8 (size, size, 3) RGB."""
+    route, driven = episode.route.points, np.array(episode.xy)
+    low = np.minimum(route.min(axis=0), driven.min(axis=0)) - 5.0
+    span = float((np.maximum(route.max(axis=0), driven.max(axis=0)) + 5.0 - low).max())
+    picture = np.full((size, size, 3), 245, np.uint8)
+
+    def pixels(points: np.ndarray) -> np.ndarray:
+        x, y = ((points - low) / span * (size - 1)).T
+        return np.column_stack([x, size - 1 - y]).round().astype(np.int32)[None]
+
+    cv2.polylines(picture, list(pixels(route)), False, (160, 160, 160), 3, cv2.LINE_AA)
+    cv2.polylines(picture, list(pixels(driven)), False, (210, 40, 40), 2, cv2.LINE_AA)
+    return picture

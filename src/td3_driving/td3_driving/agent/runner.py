@@ -1,0 +1,277 @@
+"""Drives a program of episodes tick by tick: the whole agent but for ROS.
+
+Whoever owns the world asks `start` for the first episode, hands in its first tick with `begin`, every
+further tick with `advance`, and does what the reply says: drive, reset, or stop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from td3_driving.agent.drivers import LearnedDriver
+from td3_driving.agent.episode import EpisodeInProgress
+from td3_driving.agent.parameters import AgentParameters
+from td3_driving.agent.program import Program, TrainingProgram
+from td3_driving.agent.run_folder import RunFolder
+from td3_driving.agent.trainer import OnlineTrainer
+from td3_driving.agent.types import (
+    Drive,
+    Driver,
+    Finished,
+    Purpose,
+    Reply,
+    Reset,
+    Sight,
+    StepReport,
+    Task,
+    Tick,
+)
+from td3_driving.driving.route import Route
+from td3_driving.driving.termination import EpisodeEnd
+from td3_driving.evaluation.metrics import score
+
+
+@dataclass
+class Status:
+    """Figures of the run, for a display and for the closing line."""
+
+    purpose: str = ""
+    map: str = ""
+    episodes: int = 0
+    ticks: int = 0
+    training_ticks: int = 0
+    faults: int = 0
+    progress: float = 0.0
+    returns: deque[float] = field(default_factory=lambda: deque(maxlen=20))
+    completions: deque[float] = field(default_factory=lambda: deque(maxlen=20))
+    message: str = ""
+
+
+class Runner:
+    """The agent, fed with ticks.
+
+    Args:
+        parameters: Of the agent.
+        program: What to drive.
+        trainer: The learner; None where nothing is learned.
+        driver: Who drives tasks given to "given"; None where only the learner's policies drive.
+        folder: Where the run is written; None for nowhere.
+        clock: Wall time in seconds, for budgets.
+    """
+
+    def __init__(
+        self,
+        parameters: AgentParameters,
+        program: Program,
+        trainer: OnlineTrainer | None = None,
+        driver: Driver | None = None,
+        folder: RunFolder | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.parameters = parameters
+        self.program = program
+        self.trainer = trainer
+        self._folder = folder
+        self._clock = clock
+        self._drivers: dict[str, Driver] = {} if driver is None else {"given": driver}
+        self._episode: EpisodeInProgress | None = None
+        self._task: Task | None = None
+        self._action = np.zeros(2, np.float32)
+        self._since = clock()
+        self._saved_at = clock()
+        self.trained_s = 0.0
+        self.closed = False
+        self.status = Status()
+
+    # --- The world's side ---
+
+    def start(self) -> Reply:
+        """What to do first."""
+        self._since = self._saved_at = self._clock()
+        return self._next()
+
+    def begin(self, tick: Tick, route: Route) -> Drive:
+        """Takes the first tick of the episode that was asked for, and its route."""
+        assert self._task is not None, "begin without an episode asked for by start or advance"
+        self._episode = EpisodeInProgress(self.parameters, self._task, route, tick)
+        sight = self._episode.see()
+        if self._task.purpose is Purpose.TRAIN and self.trainer is not None:
+            self.trainer.begin(sight)
+        return self._decide(sight)
+
+    def advance(self, tick: Tick) -> tuple[Reply, StepReport]:
+        """Takes the next tick of the episode: what to do, and what the tick earned."""
+        episode, task = self._episode, self._task
+        assert episode is not None and task is not None, "advance without begin"
+        training = task.purpose is Purpose.TRAIN
+        report = episode.advance(tick, float(self._action[0]))
+        self.status.ticks += 1
+        self.status.training_ticks += training
+        self._measure()
+        if episode.ending is None and not episode.at_decision:
+            return self._drive(), report
+        over_budget = training and self.status.progress >= 1.0
+        if episode.ending is None and over_budget and episode.at_decision:
+            episode.end(EpisodeEnd.TIME_LIMIT, "end of the run")
+        ending = episode.ending
+        reward = episode.take_reward()
+        sight = episode.see()
+        if training and self.trainer is not None:
+            terminated = ending is not None and ending.terminated
+            truncated = ending is not None and ending.truncated
+            self.trainer.store(self._action, reward, sight, terminated, truncated)
+            if self._folder is not None:
+                self._folder.log_update(self.trainer.updates, self.trainer.metrics)
+        if ending is None:
+            return self._decide(sight), report
+        return self._finish(), report
+
+    def fault(self, detail: str) -> Reply:
+        """Something other than the policy failed: the episode is cut off and teaches nothing more."""
+        self.status.faults += 1
+        self.status.message = detail
+        if self.trainer is not None:
+            self.trainer.abort()
+        if self._episode is not None:
+            self._episode.end(EpisodeEnd.FAULT, detail)
+            return self._finish()
+        return Finished() if self._task is None else Reset(self._task)
+
+    def set_driver(self, driver: Driver) -> None:
+        """Lets another driver take over tasks given to "given"."""
+        self._drivers["given"] = driver
+
+    def save(self) -> None:
+        """Writes a whole checkpoint and, if there is none yet, the policy."""
+        if self._folder is None or self.trainer is None:
+            return
+        assert isinstance(self.program, TrainingProgram)
+        self.trainer.wait()
+        values = {
+            "program": self.program.state(),
+            "trained_s": self.trained_s,
+            "training_ticks": self.status.training_ticks,
+            "episodes": self.status.episodes,
+        }
+        self.trainer.save(self._folder.checkpoints, values, self.parameters.checkpoints_kept)
+        self._saved_at = self._clock()
+        if "best" not in self._drivers:
+            self._write_policy(self.trainer.candidate("learner"))
+
+    def restore(self) -> None:
+        """Goes on from the run folder's newest whole checkpoint."""
+        assert self._folder is not None and self.trainer is not None
+        assert isinstance(self.program, TrainingProgram)
+        values = self.trainer.load(self._folder.checkpoints)
+        self.program.restore(values["program"])
+        self.trained_s = float(values["trained_s"])
+        self.status.training_ticks = int(values["training_ticks"])
+        self.status.episodes = int(values["episodes"])
+        if self.program.selections:
+            self._drivers["best"] = LearnedDriver(self._folder.read_policy(self.trainer.config))
+
+    def close(self) -> None:
+        """Drops a decision left open, saves, and stops the learner. Idempotent."""
+        if self.closed:
+            return
+        self.closed = True
+        if self.trainer is not None:
+            self.trainer.abort()
+            self.save()
+            self.trainer.close()
+        if self._folder is not None:
+            self._folder.close()
+
+    # --- Inside ---
+
+    def _decide(self, sight: Sight) -> Drive:
+        assert self._task is not None
+        if self._task.purpose is Purpose.TRAIN and self.trainer is not None:
+            self._action = self.trainer.explore(sight, self.status.progress)
+        else:
+            self._action = self._driver(self._task.driver).act(sight)
+        return self._drive()
+
+    def _drive(self) -> Drive:
+        return Drive(float(self._action[0]), float(self._action[1]))
+
+    def _driver(self, name: str) -> Driver:
+        if name not in self._drivers:
+            assert self.trainer is not None, f"nobody drives as {name!r}"
+            self._drivers[name] = (
+                self.trainer.untrained() if name == "untrained" else self.trainer.candidate(name)
+            )
+        return self._drivers[name]
+
+    def _finish(self) -> Reply:
+        """Closes the episode and asks for the next one."""
+        episode, task = self._episode, self._task
+        assert episode is not None and task is not None and episode.ending is not None
+        record = episode.record()
+        faulty = record is None or episode.ending.reason is EpisodeEnd.FAULT
+        result = None if faulty or record is None else score(record)
+        self.status.episodes += 1
+        if task.purpose is Purpose.TRAIN and not faulty:
+            self.status.returns.append(episode.episode_return)
+            self.status.completions.append(100.0 * episode.completion)
+        if self._folder is not None:
+            self._folder.log_episode(self, task, episode, result)
+        self.program.over(task, result)
+        self._keep_best()
+        self._episode = None
+        return self._next()
+
+    def _next(self) -> Reply:
+        self._measure()
+        due = self._clock() - self._saved_at >= 60.0 * self.parameters.checkpoint_minutes
+        if due and isinstance(self.program, TrainingProgram) and self.program.between_trainings:
+            self.save()
+        task = self.program.next(self.status.progress)
+        if task is None:
+            self._task = None
+            return Finished()
+        starts_test = task.purpose in (Purpose.UNTRAINED, Purpose.TEST)
+        if starts_test and "best" not in self._drivers and self.trainer is not None:
+            self._write_policy(self.trainer.candidate("learner"))
+        self._task = task
+        self.status.purpose, self.status.map = task.purpose.value, task.plan.map
+        return Reset(task)
+
+    def _keep_best(self) -> None:
+        if not isinstance(self.program, TrainingProgram):
+            return
+        chosen = self.program.take_chosen()
+        if chosen is not None:
+            driver = self._driver(chosen)
+            assert isinstance(driver, LearnedDriver)
+            self._write_policy(driver)
+        if not self.program.selecting:
+            # The next selection looks at the learner as it is then.
+            self._drivers.pop("learner", None)
+            self._drivers.pop("averaged", None)
+
+    def _write_policy(self, driver: LearnedDriver) -> None:
+        self._drivers["best"] = driver
+        if self._folder is not None:
+            self._folder.write_policy(driver.policy, self)
+
+    def _measure(self) -> None:
+        """Moves the training clock and the progress on; both stand still in the closing test."""
+        now = self._clock()
+        testing = self._task is not None and self._task.purpose in (
+            Purpose.UNTRAINED, Purpose.TEST, Purpose.DRIVE,
+        )  # fmt: skip
+        if not testing:
+            self.trained_s += now - self._since
+        self._since = now
+        if self.trainer is None:
+            return
+        if self.parameters.steps:
+            self.status.progress = self.status.training_ticks / self.parameters.steps
+        else:
+            self.status.progress = self.trained_s / (60.0 * self.parameters.minutes)

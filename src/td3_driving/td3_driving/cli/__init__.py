@@ -1,0 +1,1 @@
+"""The td3-driving command."""

@@ -1,0 +1,98 @@
+"""perception: the camera's pictures to the stack of small grey frames that the agent sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+
+from td3_driving.driving.picture import FrameStack, grey_84
+from td3_driving.nodes.running import run_node
+from td3_driving.parameters import parameter
+from td3_driving.ros import topics
+from td3_driving.ros.diagnostics import OK, WARN, Diagnostics, Health
+from td3_driving.ros.messages import InvalidMessage, from_image, to_image, to_ns
+from td3_driving.ros.pairing import StampPairer
+from td3_driving.ros.parameters import declare
+
+
+@dataclass(frozen=True)
+class PerceptionParameters:
+    """The perception node's parameters."""
+
+    frame_stride: int = parameter(
+        2, "ticks between the frames of a stack; the agent's action_repeat", "", 1, 20
+    )
+    crop_top: float = parameter(0.0, "share of the picture cut off at the top", "", 0.0, 0.9)
+    crop_bottom: float = parameter(0.0, "share cut off at the bottom", "", 0.0, 0.9)
+    crop_left: float = parameter(0.0, "share cut off at the left", "", 0.0, 0.9)
+    crop_right: float = parameter(0.0, "share cut off at the right", "", 0.0, 0.9)
+
+
+class Perception(Node):
+    """Takes rgb_front/image and frame; gives observation/image.
+
+    Observation: 84x84, encoding 8UC4, channel i being the stack's frame i, newest last. At the start
+    of an episode the stack is filled with its first frame, so no stack spans two episodes.
+    """
+
+    DEPTH = 4
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            "perception", namespace=topics.namespace_of(topics.DEFAULT_ROLE), **options
+        )
+        parameters = declare(self, PerceptionParameters)
+        self._crop = (
+            parameters.crop_top, parameters.crop_bottom,
+            parameters.crop_left, parameters.crop_right,
+        )  # fmt: skip
+        self._stack = FrameStack(self.DEPTH, parameters.frame_stride)
+        self._pairer = StampPairer(("image", "frame"))
+        self._last: tuple[int, int] | None = None
+        self.published = self.invalid = self.gaps = 0
+        self._out = topics.OBSERVATION.publisher(self)
+        topics.IMAGE.subscription(self, lambda m: self._take("image", m))
+        topics.FRAME.subscription(self, lambda m: self._take("frame", m))
+        self._diagnostics = Diagnostics(self, "camera", self._health)
+
+    def _take(self, name: str, message: Any) -> None:
+        try:
+            pair = self._pairer.add(to_ns(message.header.stamp), name, message)
+            if pair is not None:
+                self._see(pair["image"], pair["frame"])
+        except ValueError as error:
+            self.invalid += 1
+            self.get_logger().error(f"{name} ignored: {error}", throttle_duration_sec=1.0)
+
+    def _see(self, image: Any, frame: Any) -> None:
+        first = frame.step == 0
+        expected = None if self._last is None else (self._last[0], self._last[1] + 1)
+        if not first and (frame.episode, frame.step) != expected:
+            self.gaps += 1
+            if self._last is None or self._last[0] != frame.episode:
+                raise InvalidMessage(
+                    f"step {frame.step} of episode {frame.episode}, whose first frame was missed; "
+                    "waiting for the next episode"
+                )
+        small = grey_84(from_image(image), image.encoding, self._crop)
+        stack = self._stack.push(small, first)
+        self._last = (frame.episode, frame.step)
+        picture = np.ascontiguousarray(stack.transpose(1, 2, 0))
+        self._out.publish(to_image(picture, "8UC4", image.header))
+        self.published += 1
+
+    def _health(self) -> Health:
+        bad = self.invalid + self.gaps
+        figures = {
+            "published": self.published, "invalid": self.invalid,
+            "gaps": self.gaps, "unpaired": self._pairer.dropped,
+        }  # fmt: skip
+        return (WARN if bad else OK), ("frames were lost or refused" if bad else "seeing"), figures
+
+
+def main() -> int:
+    """Runs the node."""
+    return run_node(Perception)

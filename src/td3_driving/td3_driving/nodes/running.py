@@ -1,0 +1,93 @@
+"""Spins nodes until they are done or a signal says stop, and ends them cleanly either way."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TypeVar
+
+import rclpy
+from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from td3_driving.parameters import ParameterError
+from td3_driving.ros.middleware import prepare_middleware
+
+N = TypeVar("N", bound=Node)
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopRequest:
+    """Set by a signal; callbacks under way are finished, not torn apart."""
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+        self._count = 0
+
+    def take(self, number: int, _: FrameType | None) -> None:
+        """The signal handler. A third signal no longer waits for anything."""
+        self.signal = signal.Signals(number)
+        self._count += 1
+        if self._count == 2:
+            print("still saving; once more stops at once", file=sys.stderr)
+        elif self._count > 2:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopRequest]:
+    """While inside, SIGINT, SIGTERM and SIGHUP ask for a stop instead of ending the process."""
+    request = StopRequest()
+    before = {number: signal.signal(number, request.take) for number in STOP_SIGNALS}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def initialise_ros() -> None:
+    """rclpy without its signal handlers, which would end the process in the middle of a step."""
+    prepare_middleware()
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+
+
+def spin(executor: Executor, done: Callable[[], bool], stop: StopRequest) -> None:
+    """Spins until `done`, or until a signal asked for a stop."""
+    while not done() and stop.signal is None:
+        executor.spin_once(timeout_sec=0.2)
+
+
+def run_node(make: Callable[[], N], done: Callable[[N], bool] = lambda node: False) -> int:
+    """Runs one node as a process of its own.
+
+    Args:
+        make: Makes the node; called after rclpy has been initialised.
+        done: Whether the node has nothing left to do.
+
+    Returns:
+        The process's exit code: 0, or 2 for parameters that are refused.
+    """
+    with stop_on_signals() as stop:
+        initialise_ros()
+        node: N | None = None
+        try:
+            node = made = make()
+            executor = SingleThreadedExecutor()
+            executor.add_node(made)
+            spin(executor, lambda: done(made), stop)
+        except (ParameterError, OSError, ValueError, RuntimeError) as error:
+            if node is not None:
+                raise
+            print(error, file=sys.stderr)
+            return 2
+        finally:
+            if node is not None:
+                node.destroy_node()
+            rclpy.try_shutdown()
+    return 0

@@ -1,0 +1,92 @@
+"""Parameters as data: frozen dataclasses whose fields carry type, unit, range and meaning.
+
+From them come the ROS declarations (ros/parameters.py) and the checks of config/*.yaml.
+
+Example:
+    >>> @dataclass(frozen=True)
+    ... class ControlParameters:
+    ...     stale_after_s: float = parameter(0.5, "age at which an action is stale", "s", 0.05, 10.0)
+    >>> build(ControlParameters, "control", {"stale_after_s": 0.3})
+    ControlParameters(stale_after_s=0.3)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class ParameterError(ValueError):
+    """A parameter is unknown, has the wrong type, or is out of range."""
+
+
+def parameter(
+    default: Any,
+    doc: str,
+    unit: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field that carries a parameter's description.
+
+    Args:
+        default: Its default, whose type is the parameter's type (bool, int, float or str).
+        doc: One sentence.
+        unit: Unit of the value, such as "s".
+        minimum: Smallest value allowed; None for no limit.
+        maximum: Largest value allowed; None for no limit.
+        choices: The strings allowed; empty for any.
+    """
+    metadata = {
+        "doc": doc, "unit": unit, "minimum": minimum, "maximum": maximum, "choices": choices
+    }  # fmt: skip
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def check(owner: str, field: dataclasses.Field, value: Any) -> Any:
+    """The value, if the field allows it.
+
+    Raises:
+        ParameterError: naming the parameter, the value, and what is allowed.
+    """
+    name, kind, meta = f"{owner}.{field.name}", type(field.default), field.metadata
+    if type(value) is not kind:
+        hint = " (write 1.0, not 1)" if kind is float and type(value) is int else ""
+        raise ParameterError(
+            f"parameter {name} must be {kind.__name__}, got {type(value).__name__} {value!r}{hint}"
+        )
+    if kind is float and not math.isfinite(value):
+        raise ParameterError(f"parameter {name} must be finite, got {value}")
+    low, high, unit = meta["minimum"], meta["maximum"], meta["unit"]
+    if (low is not None and value < low) or (high is not None and value > high):
+        limits = f"[{'-inf' if low is None else low}, {'inf' if high is None else high}]"
+        raise ParameterError(f"parameter {name} must be in {limits} {unit}, got {value}".rstrip())
+    if meta["choices"] and value not in meta["choices"]:
+        allowed = ", ".join(meta["choices"])
+        raise ParameterError(f"parameter {name} must be one of {allowed}; got {value!r}")
+    return value
+
+
+def unknown(owner: str, name: str, known: list[str]) -> ParameterError:
+    """The error for a parameter that nobody declares, with the nearest name that exists."""
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"it has: {', '.join(sorted(known))}"
+    return ParameterError(f"parameter {owner}.{name} does not exist; {hint}")
+
+
+def build(cls: type[T], owner: str, values: dict[str, Any]) -> T:
+    """An instance of the dataclass from plain values, each checked.
+
+    Raises:
+        ParameterError: for an unknown name, a wrong type or a value out of range.
+    """
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for name in values:
+        if name not in fields:
+            raise unknown(owner, name, list(fields))
+    return cls(**{name: check(owner, fields[name], value) for name, value in values.items()})

@@ -1,0 +1,37 @@
+"""Prepares DDS: stay on this host, and give shared memory enough room for a picture."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+
+SOURCE_CONFIG = Path(__file__).resolve().parents[4] / "config"
+
+
+def config_file(name: str) -> Path:
+    """A file of the config folder, installed or, in a source tree, beside src.
+
+    Raises:
+        FileNotFoundError: it is in neither place.
+    """
+    folders = [SOURCE_CONFIG]
+    try:
+        folders.insert(0, Path(get_package_share_directory("td3_driving")) / "config")
+    except PackageNotFoundError:
+        pass
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(f"no {name} in {' or '.join(map(str, folders))}; build the workspace")
+
+
+def prepare_middleware() -> None:
+    """Sets the environment of Fast DDS, where the user has not; before rclpy.init.
+
+    The default shared-memory segment (549 KB) is smaller than one 800x600 picture, which then gets
+    lost between processes; and discovery reaches the whole subnet unless told otherwise.
+    """
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(config_file("fastdds.xml")))
