@@ -48,14 +48,10 @@ class Link:
         self._has_rig = False
         with self.answering():
             self._client = carla.Client(config.host, config.port, _WORKER_THREADS)
-            self._client.set_timeout(config.timeout_s)
+            self._set_timeout(config.timeout_s)
             self._check_version()
-            self.world = self._client.get_world()
-            if config.synchronous:
-                self._restore = self.world.get_settings()
         try:
-            with self.answering():
-                self._settle_in()
+            self._settle_in()
         except BaseException:
             self.close()
             raise
@@ -74,8 +70,8 @@ class Link:
     def advance(self) -> carla.WorldSnapshot:
         """Tick the world, or wait for the one who does, and return its new state."""
         if not self._config.synchronous:
-            return self.world.wait_for_tick(self._config.timeout_s)
-        frame = self.world.tick(self._config.timeout_s)
+            return self.world.wait_for_tick(self._timeout_s)
+        frame = self.world.tick(self._timeout_s)
         snapshot = self.world.get_snapshot()
         if snapshot.frame != frame:
             raise RuntimeError(f"frame {snapshot.frame} came after tick {frame}: two clients tick")
@@ -86,20 +82,20 @@ class Link:
 
         Raises:
             UnknownMap: The server does not know it; we stay where we are.
+            SimulatorUnavailable: The server stopped answering.
         """
+        with self.answering():
+            self._client.get_server_version()  # a dead server is found out before we get patient
         self._drop_rig()
         try:
-            with self.answering():
-                self._client.set_timeout(self._config.map_timeout_s)
+            with self._patient(), self.answering():
                 self._client.load_world(name)
         except ServerRefused as error:
-            available = sorted(map(map_basename, self._client.get_available_maps()))
-            raise UnknownMap(name, available, error.__cause__) from error
-        finally:
             with self.answering():
-                self._client.set_timeout(self._config.timeout_s)
-                self.world = self._client.get_world()
-                self._settle_in()
+                available = sorted(map(map_basename, self._client.get_available_maps()))
+            self._settle_in()
+            raise UnknownMap(name, available, error.__cause__) from error
+        self._settle_in()
 
     def close(self, alive: bool = True) -> None:
         """Remove our actors and restore the settings; never raises.
@@ -108,7 +104,7 @@ class Link:
             alive: False when the server is known to be gone, which saves waiting for it.
         """
         try:
-            self._client.set_timeout(_PROBE_TIMEOUT_S)
+            self._set_timeout(_PROBE_TIMEOUT_S)
             if alive:
                 self._client.get_server_version()
         except RuntimeError:
@@ -128,16 +124,34 @@ class Link:
 
     def _settle_in(self) -> None:
         """Take over the present world: our settings, no leftovers, our rig."""
-        self.map = self.world.get_map()
-        if self._config.synchronous:
-            settings = self.world.get_settings()
-            settings.synchronous_mode = True
-            settings.fixed_delta_seconds = self._config.fixed_delta_s
-            self.world.apply_settings(settings)
-        self.advance()  # before the first state the client knows no actors
-        self._remove_leftovers()
-        self.rig = Rig(self.world, self.map.get_spawn_points(), self._config)
-        self._has_rig = True
+        with self._patient(), self.answering():
+            self.world = self._client.get_world()
+            self.map = self.world.get_map()
+            if self._config.synchronous:
+                settings = self.world.get_settings()
+                self._restore = self._restore or self.world.get_settings()
+                settings.synchronous_mode = True
+                settings.fixed_delta_seconds = self._config.fixed_delta_s
+                self.world.apply_settings(settings)
+            self.advance()  # before the first state the client knows no actors
+            self._remove_leftovers()
+            self.rig = Rig(self.world, self.map.get_spawn_points(), self._config)
+            self._has_rig = True
+            # The first picture of a world takes the server far longer than any other.
+            self.rig.collect(self.advance().frame, self._timeout_s)
+
+    @contextlib.contextmanager
+    def _patient(self) -> Iterator[None]:
+        """Give the server the time that a map takes."""
+        self._set_timeout(self._config.map_timeout_s)
+        try:
+            yield
+        finally:
+            self._set_timeout(self._config.timeout_s)
+
+    def _set_timeout(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._client.set_timeout(timeout_s)
 
     def _remove_leftovers(self) -> None:
         """Destroy what a crashed predecessor of our role name left in the world."""
