@@ -159,8 +159,10 @@ def decode_description(value: Wire) -> Description:
 
 def decode_attachment(value: Wire) -> Attachment:
     """An Attachment; batches carry uninitialised bytes here, which count as rigid."""
-    number = decode_int(value, "attachment")
-    return Attachment(number) if number in iter(Attachment) else Attachment.RIGID
+    try:
+        return Attachment(decode_int(value, "attachment"))
+    except ValueError:
+        return Attachment.RIGID
 
 
 # Encoding

@@ -106,7 +106,7 @@ def pack_reading(
         height, width, _ = reading.pixels.shape
         header = pack_header(MessageType.RGB_CAMERA, frame, elapsed_s, transform)
         size = _IMAGE.pack(width, height, reading.fov_deg)
-        return [header + size, memoryview(reading.pixels).cast("B")]
+        return [header + size, reading.pixels.data.cast("B")]
     kind = MessageType.IMU if isinstance(reading, ImuReading) else MessageType.GNSS
     return [pack_header(kind, frame, elapsed_s, transform), msgpack.packb(tuple(reading))]
 

@@ -8,6 +8,8 @@ from carla_lite.world.dynamics import VehiclePhysics
 from carla_lite.world.errors import SpawnError
 from carla_lite.world.geometry import BoundingBox, Vector3
 
+NO_BOX = BoundingBox()
+
 
 class AttributeKind(IntEnum):
     """Attribute types as CARLA 0.9.16 numbers them."""
@@ -88,7 +90,7 @@ class Blueprint:
 
     id: str
     attributes: tuple[Attribute, ...]
-    bounding_box: BoundingBox = BoundingBox()
+    bounding_box: BoundingBox = NO_BOX
     physics: VehiclePhysics | None = None
     semantic_tag: SemanticTag | None = None
 

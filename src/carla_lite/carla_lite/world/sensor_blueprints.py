@@ -8,7 +8,7 @@ LANE_INVASION = "sensor.other.lane_invasion"
 IMU = "sensor.other.imu"
 GNSS = "sensor.other.gnss"
 
-MAX_IMAGE_SIDE = 4096
+MAX_IMAGE_WIDTH, MAX_IMAGE_HEIGHT = 4096, 2304
 _MAX_PERIOD_S = 3600.0
 
 # Kept so that programs which set them run unchanged; a flat picture has no use for them.
@@ -55,8 +55,8 @@ def _number(name: str, default: str, lowest: float, highest: float) -> Attribute
     return Attribute(name, AttributeKind.FLOAT, default, lowest=lowest, highest=highest)
 
 
-def _side(name: str, default: str) -> Attribute:
-    return Attribute(name, AttributeKind.INT, default, lowest=1, highest=MAX_IMAGE_SIDE)
+def _side(name: str, default: str, highest: int) -> Attribute:
+    return Attribute(name, AttributeKind.INT, default, lowest=1, highest=highest)
 
 
 def _noise(*names: str) -> tuple[Attribute, ...]:
@@ -80,8 +80,8 @@ SENSORS = (
         (
             _ROLE,
             _TICK,
-            _side("image_size_x", "800"),
-            _side("image_size_y", "600"),
+            _side("image_size_x", "800", MAX_IMAGE_WIDTH),
+            _side("image_size_y", "600", MAX_IMAGE_HEIGHT),
             _number("fov", "90.0", 5.0, 170.0),
             Attribute("enable_postprocess_effects", AttributeKind.BOOL, "true"),
             Attribute(

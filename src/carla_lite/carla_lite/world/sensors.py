@@ -1,6 +1,7 @@
 """What each sensor measures, as plain data; the server gives it its form on the wire."""
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -82,8 +83,8 @@ class _Camera:
         boxes = world.boxes(self._hidden)
         self._camera.render(
             world.ground,
-            np.array(sensor.transform.location),
-            np.array(sensor.transform.rotation),
+            sensor.transform.location,
+            sensor.transform.rotation,
             boxes,
             self._pixels,
         )
@@ -158,6 +159,7 @@ class _Gnss:
 
 def make_instrument(sensor: Sensor, world: "World") -> Instrument | None:
     """The working part for a sensor, or None for those which only report events."""
+    makers: dict[str, Callable[[Sensor, World], Instrument]]
     makers = {RGB_CAMERA: _Camera, IMU: _Imu, GNSS: _Gnss}
     maker = makers.get(sensor.type_id)
     return maker(sensor, world) if maker else None

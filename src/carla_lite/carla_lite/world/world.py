@@ -193,16 +193,16 @@ class World:
         return self._next_id - 1
 
     def _enrol(self, actor: Actor) -> Actor:
+        if isinstance(actor, Sensor):
+            instrument = make_instrument(actor, self)
+            if instrument is not None:
+                self._instruments[actor.id] = instrument
         self.actors[actor.id] = actor
         self._boxes = None
         if actor.is_body:
             self._bodies.append(actor)
         if isinstance(actor, Vehicle):
             self._vehicles.append(actor)
-        if isinstance(actor, Sensor):
-            instrument = make_instrument(actor, self)
-            if instrument is not None:
-                self._instruments[actor.id] = instrument
         return actor
 
     def destroy(self, actor_id: int) -> None:
