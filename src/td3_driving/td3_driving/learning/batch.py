@@ -51,7 +51,7 @@ class TensorBatch:
 
     @classmethod
     def of(cls, batch: Batch, config: TD3Config) -> TensorBatch:
-        """Checks a batch; the tensors share its memory.
+        """Checks a batch and makes tensors of it, pictures channels last in memory.
 
         Raises:
             ShapeError: an array has another shape or dtype than the configuration says.
@@ -73,6 +73,8 @@ class TensorBatch:
             array, (dtype, shape) = getattr(batch, name), expected[name]
             check_array(f"batch.{name}", array, dtype, shape)
             tensors[name] = torch.from_numpy(array)
+            if tensors[name].ndim == 4:  # once here, not in each of the four CNNs
+                tensors[name] = tensors[name].contiguous(memory_format=torch.channels_last)
         return cls(
             observation={"image": tensors["image"], "vector": tensors["vector"]},
             action=tensors["action"],

@@ -138,14 +138,17 @@ def verify(path: Path) -> None:
         raise DamagedCheckpointError(f"{path / _MANIFEST} is not JSON: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ForeignCheckpointError(f"{path} is not a checkpoint of td3_driving")
-    if manifest["schema"] > SCHEMA:
+    schema, digests = manifest.get("schema"), manifest.get("sha256")
+    if not isinstance(schema, int) or not isinstance(digests, dict):
+        raise DamagedCheckpointError(f"{path / _MANIFEST} is not as it was written")
+    if schema > SCHEMA:
         raise NewerCheckpointError(
-            f"{path} has schema {manifest['schema']} and this version reads up to {SCHEMA}; "
+            f"{path} has schema {schema} and this version reads up to {SCHEMA}; "
             "use the version of td3_driving that wrote it, or a later one"
         )
-    for name, expected in manifest["sha256"].items():
+    for name in (_AGENT, _STATE, *digests):
         file = path / name
-        if not file.is_file() or _sha256(file) != expected:
+        if not file.is_file() or _sha256(file) != digests.get(name):
             raise DamagedCheckpointError(
                 f"{file} is missing or not as it was written; load an older checkpoint"
             )
@@ -184,7 +187,7 @@ def _write_files(
     digests[_STATE] = _write_json(folder / _STATE, state)
     _write_json(
         folder / _MANIFEST,
-        {"format": FORMAT, "schema": SCHEMA, "updates": agent.updates, "sha256": digests},
+        {"format": FORMAT, "schema": SCHEMA, "sha256": digests},
     )
     _sync(folder)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from td3_driving.learning.config import TD3Config
 from td3_driving.learning.errors import (
@@ -63,8 +65,8 @@ def save_policy(
         "config": json.dumps(config.to_dict()),
         "task": json.dumps(dict(task or {})),
         "training": json.dumps(dict(training or {})),
-        "sha256": tensors_sha256(tensors),
     }
+    metadata["sha256"] = _digest(tensors, metadata)
     temporary = file.with_name(f".writing-{file.name}")
     save_file(tensors, temporary, metadata=metadata)
     with temporary.open("rb") as stream:
@@ -90,13 +92,13 @@ def load_policy(file: Path | str) -> tuple[Policy, PolicyInfo]:
         raise DamagedCheckpointError(f"{file} is not a whole safetensors file: {error}") from error
     if metadata.get("format") != FORMAT:
         raise ForeignCheckpointError(f"{file} is not a policy of td3_driving")
+    if _digest(tensors, metadata) != metadata.get("sha256"):
+        raise DamagedCheckpointError(f"{file} is not as it was written; get it again")
     if int(metadata["schema"]) > SCHEMA:
         raise NewerCheckpointError(
             f"{file} has schema {metadata['schema']} and this version reads up to {SCHEMA}; "
             "use the version of td3_driving that wrote it, or a later one"
         )
-    if tensors_sha256(tensors) != metadata["sha256"]:
-        raise DamagedCheckpointError(f"the weights in {file} are not as they were written")
     info = PolicyInfo(
         config=TD3Config.from_dict(json.loads(metadata["config"])),
         task=json.loads(metadata["task"]),
@@ -105,3 +107,9 @@ def load_policy(file: Path | str) -> tuple[Policy, PolicyInfo]:
     policy = Policy.create(info.config)
     policy.load_state_dict(tensors)
     return policy, info
+
+
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """SHA-256 of the weights and of all that the file says of them."""
+    said = sorted((key, value) for key, value in metadata.items() if key != "sha256")
+    return hashlib.sha256((tensors_sha256(tensors) + json.dumps(said)).encode()).hexdigest()

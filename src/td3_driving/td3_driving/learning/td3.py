@@ -236,7 +236,7 @@ class TD3Agent:
         """One clipped Adam step of a network, refused before it changes a weight if not finite."""
         cnn, mlp = getattr(self, f"{name}_cnn"), getattr(self, name)
         limit = getattr(self.config, f"{name}_grad_clip")
-        parameters = [*cnn.parameters(), *mlp.parameters()]
+        parameters = [p for p in (*cnn.parameters(), *mlp.parameters()) if p.requires_grad]
         if not math.isfinite(loss.item()):
             raise NonFiniteError(
                 f"the {name}'s loss is {loss.item()} at update {self.updates}; no weight of it was "
