@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
+import msgpack
 import pytest
 
 _READY = re.compile(r"carla-lite ready port=(\d+) stream_port=\d+ map=(\S+)")
@@ -29,6 +33,12 @@ class LiteServer:
                 self.port = int(ready[1])
                 return
         raise RuntimeError(f"carla-lite ended with {self._process.wait()} before it was ready")
+
+    def pause(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         self._process.kill()
@@ -57,3 +67,24 @@ def start_server() -> Iterator[Callable[..., LiteServer]]:
     yield start
     for server in servers:
         server.kill()
+
+
+@pytest.fixture
+def old_server() -> Iterator[int]:
+    """The port of something that answers every call as CARLA 0.9.15 answers `version`."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        unpacker = msgpack.Unpacker()
+        with connection:
+            while data := connection.recv(65536):
+                unpacker.feed(data)
+                for _, call, *_ in unpacker:
+                    connection.sendall(msgpack.packb([1, call, None, [[1, "0.9.15"]]]))
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1]
+    thread.join(10)
+    listener.close()

@@ -312,6 +312,14 @@ def test_a_bridge_without_a_server_stays_up_and_says_what_to_start(make_graph) -
     assert "carla-lite" in graph.reset().message
 
 
+def test_a_server_of_another_version_is_refused_with_the_instruction(
+    old_server: int, make_graph
+) -> None:
+    graph = make_graph(old_server, domain=67)
+    graph.until(lambda: "pip install carla==0.9.15" in graph.health()[1])
+    assert graph.health()[0] == b"\x02"
+
+
 @pytest.mark.parametrize(
     "parameters",
     [{"fixed_delta_s": 0.5}, {"camera_widht": 160}, {"mode": "free"}, {"port": "2000"}],
@@ -327,17 +335,3 @@ def test_a_parameter_that_cannot_be_is_refused(parameters: dict[str, Any]) -> No
             )
     finally:
         rclpy.shutdown(context=context)
-
-
-def test_a_bridge_that_ends_leaves_no_vehicle_behind(carla_server, make_graph) -> None:
-    import carla
-
-    graph = Graph(carla_server.port, domain=66)
-    graph.ready()
-    graph.start(seed=1)
-    graph.close()
-    client = carla.Client("127.0.0.1", carla_server.port, 8)
-    world = client.get_world()
-    assert not world.get_settings().synchronous_mode
-    world.wait_for_tick(5.0)
-    assert len(world.get_actors().filter("vehicle.*")) == 0

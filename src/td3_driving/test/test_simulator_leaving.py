@@ -1,14 +1,10 @@
 """However a session ends, it leaves no actor and no synchronous mode; a lost server is survived."""
 
 import os
-import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 
 import carla
-import msgpack
 import pytest
 
 from td3_driving.simulator import (
@@ -126,25 +122,23 @@ def test_a_lost_server_is_an_error_and_the_session_connects_to_the_next(start_se
     session.close()
 
 
-@pytest.fixture
-def old_server() -> Iterator[int]:
-    """The port of something that answers every call as CARLA 0.9.15 answers `version`."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def answer() -> None:
-        connection, _ = listener.accept()
-        unpacker = msgpack.Unpacker()
-        with connection:
-            while data := connection.recv(65536):
-                unpacker.feed(data)
-                for _, call, *_ in unpacker:
-                    connection.sendall(msgpack.packb([1, call, None, [[1, "0.9.15"]]]))
-
-    thread = threading.Thread(target=answer, daemon=True)
-    thread.start()
-    yield listener.getsockname()[1]
-    thread.join(10)
-    listener.close()
+def test_a_server_that_hangs_is_left_and_taken_over_when_it_comes_back(
+    start_server,
+) -> None:
+    server = start_server()
+    session = CarlaSession(SessionConfig(port=server.port, timeout_s=0.5))
+    session.connect()
+    session.reset(ResetRequest())
+    server.pause()
+    with pytest.raises(SimulatorUnavailable):
+        session.tick(Command())
+    server.resume()
+    session.connect()
+    session.reset(ResetRequest())
+    client = carla.Client("127.0.0.1", server.port, 8)
+    assert len(client.get_world().get_actors().filter("vehicle.*")) == 1
+    session.close()
+    assert_as_found(client.get_world())
 
 
 def test_a_server_of_another_version_is_refused_with_the_instruction(old_server: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from td3_driving.parameters import parameter
@@ -70,8 +69,3 @@ class BridgeParameters:
             route_length_m=self.route_length_m,
             route_spacing_m=self.route_spacing_m,
         )
-
-    @property
-    def camera_pitch_rad(self) -> float:
-        """The camera's pitch in radians."""
-        return math.radians(self.camera_pitch_deg)

@@ -32,30 +32,39 @@ class Transforms:
             return
         self._publisher = node.create_publisher(TFMessage, "/tf", STREAM)
         self._static = node.create_publisher(TFMessage, "/tf_static", LATCHED)
-        body = messages.base_link(parameters.role_name)
-        to_odom = _transform(messages.MAP, messages.ODOM)
-        to_camera = _transform(body, messages.rgb_front(parameters.role_name))
-        offset, turn = to_camera.transform.translation, to_camera.transform.rotation
-        offset.x = parameters.camera_x_m
-        offset.y = parameters.camera_y_m
-        offset.z = parameters.camera_z_m
-        # Optical: z forward and x right, and the camera's pitch about what was the body's y.
-        q = quaternion(-math.pi / 2 - parameters.camera_pitch_rad, 0.0, -math.pi / 2)
-        turn.x, turn.y, turn.z, turn.w = q
-        self._static.publish(TFMessage(transforms=[to_odom, to_camera]))
+        self._static.publish(TFMessage(transforms=[odom_in_map(), camera_mount(parameters)]))
 
     def publish(self, odometry: Odometry) -> None:
         """Publish where the vehicle is."""
         if self._publisher is None:
             return
-        moved = _transform(messages.ODOM, odometry.child_frame_id)
-        moved.header.stamp = odometry.header.stamp
-        position = odometry.pose.pose.position
-        moved.transform.translation.x = position.x
-        moved.transform.translation.y = position.y
-        moved.transform.translation.z = position.z
-        moved.transform.rotation = odometry.pose.pose.orientation
-        self._publisher.publish(TFMessage(transforms=[moved]))
+        self._publisher.publish(TFMessage(transforms=[vehicle_in_odom(odometry)]))
+
+
+def odom_in_map() -> TransformStamped:
+    """map -> odom: the same place."""
+    return _transform(messages.MAP, messages.ODOM)
+
+
+def vehicle_in_odom(odometry: Odometry) -> TransformStamped:
+    """odom -> base_link."""
+    moved = _transform(messages.ODOM, odometry.child_frame_id)
+    moved.header.stamp = odometry.header.stamp
+    position, place = odometry.pose.pose.position, moved.transform.translation
+    place.x, place.y, place.z = position.x, position.y, position.z
+    moved.transform.rotation = odometry.pose.pose.orientation
+    return moved
+
+
+def camera_mount(parameters: BridgeParameters) -> TransformStamped:
+    """base_link -> the camera's optical frame: x right, y down, z forward, tilted by its pitch."""
+    role = parameters.role_name
+    mount = _transform(messages.base_link(role), messages.rgb_front(role))
+    place, turn = mount.transform.translation, mount.transform.rotation
+    place.x, place.y, place.z = parameters.camera_x_m, parameters.camera_y_m, parameters.camera_z_m
+    tilt = math.radians(parameters.camera_pitch_deg)
+    turn.x, turn.y, turn.z, turn.w = quaternion(-math.pi / 2 - tilt, 0.0, -math.pi / 2)
+    return mount
 
 
 def _transform(parent: str, child: str) -> TransformStamped:

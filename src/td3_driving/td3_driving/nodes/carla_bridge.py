@@ -48,9 +48,7 @@ class CarlaBridge(Node):
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(
-            "carla_bridge", namespace=topics.namespace_of(topics.DEFAULT_ROLE), **options
-        )
+        super().__init__("carla_bridge", **{"namespace": topics.DEFAULT_NAMESPACE, **options})
         parameters = declare(self, BridgeParameters)
         self._settings = parameters
         self._session = CarlaSession(parameters.session())
@@ -96,6 +94,7 @@ class CarlaBridge(Node):
             return
         self._fault, self._retry_s = "", self._settings.retry_min_s
         self.get_logger().info(f"connected, on map {self._session.map_name}")
+        self._diagnostics.publish()
 
     def _lose(self, error: SimulatorError) -> None:
         """End the episode, let go of the simulator, and try again later."""
@@ -108,6 +107,7 @@ class CarlaBridge(Node):
         self.get_logger().error(f"{error}; next attempt in {wait_s:.1f} s")
         self._retry.timer_period_ns = int(wait_s * 1e9)
         self._retry.reset()
+        self._diagnostics.publish()
 
     def _end_episode(self) -> None:
         self._episode = self._step = 0

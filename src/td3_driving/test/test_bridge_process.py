@@ -1,0 +1,50 @@
+"""However the bridge's process ends, the simulator is as it was."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import carla
+import pytest
+
+BRIDGE = "from td3_driving.nodes.carla_bridge import main; raise SystemExit(main())"
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_a_bridge_that_is_told_to_end_leaves_no_vehicle_behind(
+    carla_server, ending: signal.Signals
+) -> None:
+    client = carla.Client("127.0.0.1", carla_server.port, 8)
+    world = client.get_world()
+    parameter = f"port:={carla_server.port}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", BRIDGE, "--ros-args", "-p", parameter],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "ROS_DOMAIN_ID": "68"},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while len(world.get_actors().filter("sensor.other.lane_invasion")) == 0:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(ending)
+        assert process.wait(timeout=20) == 0
+    finally:
+        process.kill()
+    assert not world.get_settings().synchronous_mode
+    world.wait_for_tick(5.0)
+    assert len(world.get_actors().filter("vehicle.*")) == 0
+    assert len(world.get_actors().filter("sensor.*")) == 0
+
+
+def test_a_parameter_that_cannot_be_ends_the_process_with_its_name() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", BRIDGE, "--ros-args", "-p", "fixed_delta_s:=0.5"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "ROS_DOMAIN_ID": "68"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert ended.returncode == 2
+    assert "fixed_delta_s must be in [0.001, 0.1] s, got 0.5" in ended.stderr
