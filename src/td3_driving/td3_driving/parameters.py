@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import math
 from typing import Any, TypeVar
 
@@ -90,3 +91,20 @@ def build(cls: type[T], owner: str, values: dict[str, Any]) -> T:
         if name not in fields:
             raise unknown(owner, name, list(fields))
     return cls(**{name: check(owner, fields[name], value) for name, value in values.items()})
+
+
+def yaml_text(cls: type, node: str) -> str:
+    """The ROS parameter file of a node: every parameter at its default, with what it means."""
+    lines = [f"# Parameters of the {node} node.", f"/**/{node}:", "  ros__parameters:"]
+    for field in dataclasses.fields(cls):
+        meta = field.metadata
+        low, high = meta["minimum"], meta["maximum"]
+        notes = [meta["doc"]]
+        if meta["unit"]:
+            notes.append(f"[{meta['unit']}]")
+        if low is not None or high is not None:
+            notes.append(f"({'' if low is None else low} to {'' if high is None else high})")
+        if meta["choices"]:
+            notes.append(f"({' | '.join(meta['choices'])})")
+        lines.append(f"    {field.name}: {json.dumps(field.default)}  # {' '.join(notes)}")
+    return "\n".join(lines) + "\n"

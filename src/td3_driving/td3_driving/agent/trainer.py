@@ -66,6 +66,7 @@ class OnlineTrainer:
             self.config.vector_dim,
             self.config.action_dim,
             seed=parameters.seed,
+            n_step=parameters.n_step,
             gamma=parameters.gamma,
         )
         self._noise = GaussianNoise(LinearSchedule(1.0, 1.0, 1), seed=parameters.seed + 1)

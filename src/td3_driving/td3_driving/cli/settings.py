@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from td3_driving.agent.parameters import AgentParameters
-from td3_driving.nodes.carla_bridge import BridgeParameters
+from td3_driving.nodes.bridge_parameters import BridgeParameters
 from td3_driving.nodes.control import ControlParameters
 from td3_driving.nodes.perception import PerceptionParameters
 from td3_driving.parameters import ParameterError, build

@@ -47,7 +47,7 @@ class Control(Node):
     CHECK_PERIOD_S = 0.05
 
     def __init__(self, **options: Any) -> None:
-        super().__init__("control", namespace=topics.namespace_of(topics.DEFAULT_ROLE), **options)
+        super().__init__("control", **{"namespace": topics.DEFAULT_NAMESPACE, **options})
         parameters = declare(self, ControlParameters)
         self._tick_s = parameters.tick_s
         self._gate = CommandGate(

@@ -41,9 +41,7 @@ class Perception(Node):
     DEPTH = 4
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(
-            "perception", namespace=topics.namespace_of(topics.DEFAULT_ROLE), **options
-        )
+        super().__init__("perception", **{"namespace": topics.DEFAULT_NAMESPACE, **options})
         parameters = declare(self, PerceptionParameters)
         self._crop = (
             parameters.crop_top, parameters.crop_bottom,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -52,9 +51,7 @@ class TD3AgentNode(Node):
     def __init__(
         self, run_config: Mapping[str, Mapping[str, Any]] | None = None, **options: Any
     ) -> None:
-        super().__init__(
-            "td3_agent", namespace=topics.namespace_of(topics.DEFAULT_ROLE), **options
-        )
+        super().__init__("td3_agent", **{"namespace": topics.DEFAULT_NAMESPACE, **options})
         self._parameters = declare(self, AgentParameters)
         self.runner = make_runner(self._parameters, run_config)
         self.finished = False
@@ -93,7 +90,6 @@ class TD3AgentNode(Node):
     def _guarded(self, name: str, handle: Any) -> Any:
         """A callback that refuses a bad message by name and lives on."""
 
-        @functools.wraps(handle)
         def callback(message: Any) -> None:
             try:
                 handle(name, message)

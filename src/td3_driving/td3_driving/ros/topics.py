@@ -41,6 +41,9 @@ def namespace_of(role_name: str) -> str:
     return f"/carla/{role_name}"
 
 
+DEFAULT_NAMESPACE = namespace_of(DEFAULT_ROLE)
+
+
 def _reliable(depth: int) -> QoSProfile:
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.RELIABLE

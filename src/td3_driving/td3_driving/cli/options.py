@@ -1,0 +1,139 @@
+"""The options of each command. The commands themselves are imported when they are run."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+Commands = Any
+"""argparse's own type for what add_subparsers returns is private."""
+
+
+def _run(module: str) -> Callable[[argparse.Namespace], int]:
+    def run(chosen: argparse.Namespace) -> int:
+        return importlib.import_module(f"td3_driving.cli.{module}").run(chosen)
+
+    return run
+
+
+def _command(
+    commands: Commands, name: str, module: str, summary: str, more: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.\n\n{more}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.set_defaults(run=_run(module))
+    return parser
+
+
+def _simulator(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} must be HOST:PORT, such as 127.0.0.1:2000")
+    return host, int(port)
+
+
+def _seeds(text: str) -> range:
+    first, colon, last = text.partition(":")
+    if not colon or not first.isdigit() or not last.isdigit() or int(last) <= int(first):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be FIRST:END with END above FIRST, such as 700000:700020"
+        )
+    return range(int(first), int(last))
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--simulator", type=_simulator, metavar="HOST:PORT",
+        help="a CARLA 0.9.16 server or carla-lite that runs already; otherwise one is started",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NODE.PARAMETER=VALUE",
+        help="any parameter of any node, see config/*.yaml; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="last line of output: one JSON object")
+
+
+def _policy(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    parser.add_argument(
+        "--policy", default=default, required=default is None,
+        metavar="FILE|RUN_DIR|random|pure_pursuit", help="who drives",
+    )  # fmt: skip
+
+
+def add_train(commands: Commands) -> None:
+    """train"""
+    parser = _command(
+        commands, "train", "train", "learn to drive",
+        "Starts the simulator and the four nodes, and learns on-line. Ctrl-C saves; --resume goes on.\n"
+        "Without options: ten minutes of lane keeping from pixels, then a score on maps it never saw.",
+    )  # fmt: skip
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--steps", type=int, help="ticks of training in the whole run")
+    budget.add_argument("--minutes", type=float, help="wall time of training (default: 10)")
+    parser.add_argument("--seed", type=int, help="of everything random (default: 0)")
+    parser.add_argument("--map", help="one fixed map, such as LiteTown_3 or Town02")
+    parser.add_argument("--kind", choices=("circuit", "town"), help="of procedural maps")
+    parser.add_argument("--run-dir", help="where the run is written (default: runs/TIME-seedN)")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run in --run-dir, or with the newest"
+    )
+    _common(parser)
+
+
+def add_drive(commands: Commands) -> None:
+    """drive"""
+    parser = _command(
+        commands, "drive", "drive", "drive at real time, for people to watch",
+        "Look at it in rviz2, or read the topics. Ends with Ctrl-C, or after --minutes.",
+    )  # fmt: skip
+    _policy(parser, default="")
+    parser.add_argument("--minutes", type=float, help="how long (default: until Ctrl-C)")
+    parser.add_argument("--map", help="one fixed map")
+    parser.add_argument("--kind", choices=("circuit", "town"), help="of procedural maps")
+    _common(parser)
+
+
+def add_evaluate(commands: Commands) -> None:
+    """evaluate"""
+    parser = _command(
+        commands, "evaluate", "evaluate", "score a policy through the whole graph",
+        "Each episode starts at rest, is 300 m long, and ends at its first infraction or after 60 s.\n"
+        "Map seeds are those for tests, 700000 and up, which training never uses.",
+    )  # fmt: skip
+    _policy(parser)
+    parser.add_argument(
+        "--map-seeds", type=_seeds, default=range(700_000, 700_020), metavar="FIRST:END",
+        help="seeds of the maps, END not included (default: 700000:700020)",
+    )  # fmt: skip
+    parser.add_argument("--kind", choices=("circuit", "town"), help="of maps (default: circuit)")
+    parser.add_argument("--map", help="one fixed map instead, such as Town02")
+    parser.add_argument("--episodes", type=int, default=20, help="how many (default: 20)")
+    parser.add_argument("--seed", type=int, help="of a random driver (default: 0)")
+    _common(parser)
+
+
+def add_doctor(commands: Commands) -> None:
+    """doctor"""
+    parser = _command(
+        commands, "doctor", "doctor", "check the set-up of a live agent",
+        "Trains a few hundred steps through the whole graph, then checks how the learner is wired.\n"
+        "Exit code 1 if a check fails.",
+    )  # fmt: skip
+    parser.add_argument("--steps", type=int, default=600, help="ticks to train (default: 600)")
+    _common(parser)
+
+
+def add_bench(commands: Commands) -> None:
+    """bench"""
+    parser = _command(
+        commands, "bench", "bench", "measure speed",
+        "loop: lock-step ticks per second of the whole graph without learning, and the time from\n"
+        "frame to command.",
+    )  # fmt: skip
+    parser.add_argument("what", choices=("loop",), help="what to measure")
+    parser.add_argument("--steps", type=int, default=3000, help="ticks to measure (default: 3000)")
+    _common(parser)

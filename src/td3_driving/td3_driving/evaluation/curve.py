@@ -1,0 +1,72 @@
+"""The learning curve of a run, drawn from its metrics.jsonl."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+WINDOW = 20
+
+
+def read_metrics(file: Path) -> list[dict[str, Any]]:
+    """The lines of a metrics.jsonl; a last line that was cut short is left out."""
+    lines = []
+    for text in file.read_text().splitlines():
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            break
+    return lines
+
+
+def draw_learning_curve(metrics: Path, picture: Path) -> bool:
+    """Draws completion over training time: episodes, their moving mean, selections, closing test.
+
+    Returns:
+        Whether there was anything to draw.
+    """
+    lines = read_metrics(metrics)
+    training = [line for line in lines if line["purpose"] == "train"]
+    if not training:
+        return False
+    minutes = np.array([line["time_s"] for line in training]) / 60.0
+    completion = np.array([line["completion_pct"] for line in training])
+    figure, axes = plt.subplots(figsize=(8.0, 4.5), dpi=110)
+    axes.plot(minutes, completion, ".", color="0.75", markersize=4, label="training episodes")
+    window = min(WINDOW, len(completion))
+    mean = np.convolve(completion, np.ones(window) / window, "valid")
+    axes.plot(minutes[window - 1 :], mean, color="tab:blue", lw=2, label=f"mean of {window}")
+
+    for driver, colour in (("learner", "tab:orange"), ("averaged", "tab:green")):
+        scored = [x for x in lines if x["purpose"] == "select" and x["driver"] == driver]
+        points: dict[float, list[float]] = {}
+        for line in scored:
+            points.setdefault(line["steps"], []).append(line["completion_pct"])
+        at = [next(x["time_s"] for x in scored if x["steps"] == s) / 60.0 for s in points]
+        if points:
+            means = [float(np.mean(values)) for values in points.values()]
+            axes.plot(at, means, "o-", color=colour, label=f"{driver} policy on selection maps")
+    for purpose, colour in (("untrained", "0.4"), ("test", "tab:red")):
+        scores = [line["completion_pct"] for line in lines if line["purpose"] == purpose]
+        if scores:
+            label = f"{purpose}: {np.mean(scores):.0f} % of {len(scores)} held-out episodes"
+            axes.axhline(float(np.mean(scores)), color=colour, ls="--", lw=1.2, label=label)
+    axes.set(
+        xlabel="training time [min]",
+        ylabel="completion [%]",
+        ylim=(-3, 103),
+        title="Share of the planned distance driven",
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="upper left")
+    figure.tight_layout()
+    figure.savefig(picture)
+    plt.close(figure)
+    return True
