@@ -94,7 +94,7 @@ class PinholeCamera:
         height = max(location[2], _LEAST_HEIGHT_M)
         matrix = self._cast(rotation[0], rotation[2], height, ground.look.haze_m)
         look = ground.look
-        colours = np.array([pack(look.white), pack(look.yellow), pack(look.horizon)], np.uint32)
+        colours = np.array([pack(look.white), pack(look.yellow), pack(look.mist)], np.uint32)
         yaw = math.radians(rotation[1] % 360.0)
         look_up(
             pixels,
@@ -111,7 +111,6 @@ class PinholeCamera:
         if boxes is not None and len(boxes):
             draw_cars(
                 pixels,
-                self._ground,
                 self._code,
                 _checked_boxes(boxes),
                 (location[0], location[1], height),
@@ -154,6 +153,7 @@ class PinholeCamera:
                 SKY_WIDTH / shrink / (2 * math.pi),
                 SKY_HEIGHT / shrink / float(SKY_TOP_RAD - SKY_BOTTOM_RAD),
                 float(SKY_TOP_RAD),
+                float(SKY_HEIGHT // shrink),
             )
             cast_rays(
                 self._ground,

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from carla_lite.render.look import Look
 from carla_lite.render.lookup import SKY
-from carla_lite.render.texel import inline as _inline
-from carla_lite.render.texel import jit as _jit
+from carla_lite.render.texel import OPAQUE, inline, jit, scale
 
 _NEAR_M = 0.2
 _FAR_M = 300.0
@@ -23,7 +22,6 @@ _SAMPLES = ((-0.125, -0.375), (0.375, -0.125), (-0.375, 0.125), (0.125, 0.375))
 
 def draw_cars(
     pixels: NDArray[np.uint32],
-    ground: NDArray[np.float32],
     code: NDArray[np.uint8],
     boxes: NDArray[np.float32],
     location_m: tuple[float, float, float],
@@ -36,7 +34,7 @@ def draw_cars(
 
     Args:
         pixels: uint32 (H, W) BGRA, drawn into.
-        ground, code: The camera's look-up table, see `lookup.cast_rays`.
+        code: Of the camera's look-up table, see `lookup.cast_rays`.
         boxes: float32 (K, 10), see `PinholeCamera.render`.
         location_m, yaw_rad: Of the camera.
         matrix: float64 (3, 3), camera to yaw frame.
@@ -54,29 +52,39 @@ def draw_cars(
     local = local[order[distance[order] < _FAR_M]]
     sun = look.sun_yaw_rad - yaw_rad
     light = (math.cos(sun), math.sin(sun), look.shadow_length, look.haze_m)
-    horizon = np.array(look.horizon)
-    _draw(pixels, ground, code, local, location_m[2], matrix, focal_px, light, horizon)
+    mist = np.array(look.mist)
+    _draw(pixels, code, local, location_m[2], matrix, focal_px, light, mist)
 
 
-@_jit
+@inline
+def _ray(u: Any, v: Any, matrix: Any, focal_px: Any, columns: Any, rows: Any) -> Any:
+    """Direction of a point of the picture in the yaw frame, one unit along the optical axis."""
+    right, up = (u - 0.5 * columns) / focal_px, (0.5 * rows - v) / focal_px
+    return (
+        matrix[0, 0] + matrix[0, 1] * right + matrix[0, 2] * up,
+        matrix[1, 0] + matrix[1, 1] * right + matrix[1, 2] * up,
+        matrix[2, 0] + matrix[2, 1] * right + matrix[2, 2] * up,
+    )
+
+
+@jit
 def _draw(
     pixels: NDArray[np.uint32],
-    ground: NDArray[np.float32],
     code: NDArray[np.uint8],
     boxes: NDArray[np.float64],
     height_m: float,
     matrix: NDArray[np.float64],
     focal_px: float,
     light: tuple[float, float, float, float],
-    horizon: NDArray[np.float64],
+    mist: NDArray[np.float64],
 ) -> None:
     for k in range(len(boxes)):
-        _shadow(pixels, ground, code, boxes[k], height_m, matrix, focal_px, light)
+        _shadow(pixels, code, boxes[k], height_m, matrix, focal_px, light)
     for k in range(len(boxes)):
-        _body(pixels, boxes[k], matrix, focal_px, light, horizon)
+        _body(pixels, boxes[k], matrix, focal_px, light, mist)
 
 
-@_inline
+@inline
 def _window(
     x0: Any,
     y0: Any,
@@ -122,10 +130,9 @@ def _window(
     )
 
 
-@_jit
+@jit
 def _shadow(
     pixels: NDArray[np.uint32],
-    ground: NDArray[np.float32],
     code: NDArray[np.uint8],
     box: NDArray[np.float64],
     height_m: float,
@@ -150,24 +157,18 @@ def _shadow(
         for u in range(u0, u1):
             if code[v, u, 0] == SKY:
                 continue
-            dx, dy = ground[v, u, 0] - x0, ground[v, u, 1] - y0
+            x, y, z = _ray(u + 0.5, v + 0.5, matrix, focal_px, columns, rows)
+            dx, dy = -height_m / z * x - x0, -height_m / z * y - y0
             ox = max(0.0, abs(cos * dx + sin * dy) - ex + soft)
             oy = max(0.0, abs(cos * dy - sin * dx) - ey + soft)
             edge = math.hypot(ox, oy) / (2 * soft)
             if edge < 1.0:
                 fall = 1.0 - edge * edge * (3.0 - 2.0 * edge)
-                gain = int(256.0 * (1.0 - 0.55 * fall * (1.0 - code[v, u, 2] / 256.0)))
-                colour = pixels[v, u]
-                low = (
-                    ((colour & np.uint32(0x00FF00FF)) * np.uint32(gain)) >> np.uint32(8)
-                ) & np.uint32(0x00FF00FF)
-                high = (((colour >> np.uint32(8)) & np.uint32(0xFF)) * np.uint32(gain)) & np.uint32(
-                    0xFF00
-                )
-                pixels[v, u] = low | high | np.uint32(0xFF000000)
+                gain = int(128.0 * (1.0 - 0.55 * fall * (1.0 - code[v, u, 2] / 256.0)))
+                pixels[v, u] = scale(pixels[v, u], gain) | OPAQUE
 
 
-@_inline
+@inline
 def _hit(
     ox: Any, oy: Any, oz: Any, dx: Any, dy: Any, dz: Any, ex: Any, ey: Any, low: Any, high: Any
 ) -> Any:
@@ -189,14 +190,14 @@ def _hit(
     return near, axis
 
 
-@_jit
+@jit
 def _body(
     pixels: NDArray[np.uint32],
     box: NDArray[np.float64],
     matrix: NDArray[np.float64],
     focal_px: float,
     light: tuple[float, float, float, float],
-    horizon: NDArray[np.float64],
+    mist: NDArray[np.float64],
 ) -> None:
     rows, columns = pixels.shape
     cos, sin = math.cos(box[6]), math.sin(box[6])
@@ -214,11 +215,9 @@ def _body(
         for u in range(u0, u1):
             b, g, r, cover = 0.0, 0.0, 0.0, 0
             for sample in _SAMPLES:
-                cy = (u + 0.5 + sample[0] - 0.5 * columns) / focal_px
-                cz = (0.5 * rows - v - 0.5 - sample[1]) / focal_px
-                x = matrix[0, 0] + matrix[0, 1] * cy + matrix[0, 2] * cz
-                y = matrix[1, 0] + matrix[1, 1] * cy + matrix[1, 2] * cz
-                dz = matrix[2, 0] + matrix[2, 1] * cy + matrix[2, 2] * cz
+                x, y, dz = _ray(
+                    u + 0.5 + sample[0], v + 0.5 + sample[1], matrix, focal_px, columns, rows
+                )
                 dx, dy = cos * x + sin * y, cos * y - sin * x
                 t, axis = _hit(ox, oy, oz, dx, dy, dz, ex, ey, floor, waist)
                 tc, axis_c = _hit(ox - shift, oy, oz, dx, dy, dz, cabin_x, cabin_y, waist, ez)
@@ -258,19 +257,10 @@ def _body(
                 cover += 1
             if cover == 0:
                 continue
-            old = pixels[v, u]
-            w = cover / 4.0
-            keep = 1.0 - w
-            b = w * (b / cover * (1 - fog) + horizon[0] * fog) + keep * (old & np.uint32(255))
-            g = w * (g / cover * (1 - fog) + horizon[1] * fog) + keep * (
-                (old >> np.uint32(8)) & np.uint32(255)
-            )
-            r = w * (r / cover * (1 - fog) + horizon[2] * fog) + keep * (
-                (old >> np.uint32(16)) & np.uint32(255)
-            )
-            pixels[v, u] = np.uint32(
-                int(min(255.0, b))
-                | (int(min(255.0, g)) << 8)
-                | (int(min(255.0, r)) << 16)
-                | 0xFF000000
-            )
+            old = np.int64(pixels[v, u])
+            share, keep = (1.0 - fog) / 4.0, 1.0 - cover / 4.0
+            b = b * share + mist[0] * fog * cover / 4.0 + keep * (old & 255)
+            g = g * share + mist[1] * fog * cover / 4.0 + keep * ((old >> 8) & 255)
+            r = r * share + mist[2] * fog * cover / 4.0 + keep * ((old >> 16) & 255)
+            b, g, r = min(255.0, b), min(255.0, g), min(255.0, r)
+            pixels[v, u] = np.uint64(int(b) | (int(g) << 8) | (int(r) << 16)) | OPAQUE

@@ -17,9 +17,22 @@ def _bgr(hue: float, saturation: float, value: float) -> Colour:
     return 255 * b, 255 * g, 255 * r
 
 
+def _between(a: Colour, b: Colour) -> Colour:
+    return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2, (a[2] + b[2]) / 2
+
+
 @dataclass(frozen=True)
 class Look:
-    """Colours of the materials in sunlight, and where the sun stands (CARLA's frame)."""
+    """Colours of the materials in sunlight, and where the sun stands (CARLA's frame).
+
+    Attributes:
+        mist: What far ground fades into, the colour of the distant trees.
+        paint_wear: Share of the paint that is worn, 0 to 1.
+        track_depth: How much darker wheel tracks are, in grey levels of 128.
+        cloudiness: 0 to 1.
+        haze_m: Distance at which 63 % of the haze has built up.
+        shadow_length: Metres of shadow per metre of height.
+    """
 
     asphalt: Colour
     sidewalk: Colour
@@ -32,13 +45,13 @@ class Look:
     horizon: Colour
     cloud: Colour
     trees: Colour
+    mist: Colour
     paint_wear: float
     track_depth: float
     cloudiness: float
     haze_m: float
     sun_yaw_rad: float
     shadow_length: float
-    """Length of a shadow per metre of height."""
 
     @staticmethod
     def random(name: str, seed: int) -> Look:
@@ -53,8 +66,10 @@ class Look:
                 float(min(250.0, c * sun * k)) for c, k in ((b, 1 - warm), (g, 1.0), (r, 1 + warm))
             )
 
+        trees = lit(_bgr(u(0.24, 0.33), u(0.35, 0.5), u(0.24, 0.34)))
         stone = u(0.56, 0.68)
         sky_hue = u(0.56, 0.60)
+        horizon = _bgr(sky_hue, u(0.06, 0.16), u(0.86, 0.95))
         return Look(
             asphalt=lit(_bgr(u(0.05, 0.65), u(0.0, 0.06), u(0.30, 0.45))),
             sidewalk=lit(_bgr(u(0.06, 0.13), u(0.03, 0.12), stone)),
@@ -64,9 +79,10 @@ class Look:
             white=lit(_bgr(0.12, 0.03, u(0.84, 0.96))),
             yellow=lit(_bgr(u(0.115, 0.135), u(0.68, 0.82), u(0.8, 0.92))),
             zenith=_bgr(sky_hue, u(0.45, 0.65), u(0.72, 0.88)),
-            horizon=_bgr(sky_hue, u(0.06, 0.16), u(0.86, 0.95)),
+            horizon=horizon,
             cloud=_bgr(sky_hue, 0.03, u(0.90, 0.98)),
-            trees=lit(_bgr(u(0.24, 0.33), u(0.35, 0.5), u(0.24, 0.34))),
+            trees=trees,
+            mist=_between(trees, horizon),
             paint_wear=u(0.05, 0.6),
             track_depth=u(3.0, 12.0),
             cloudiness=u(0.15, 0.75),

@@ -20,6 +20,12 @@ SLAB_M = 1.0
 _SOFT = 4  # texels of the fine masks per texel of the shading drawn soft
 
 
+def _across(strip: LaneStrip) -> Floats:
+    """float64 (N, 2) unit vectors from the inner to the outer border."""
+    width = strip.outer - strip.inner
+    return width / np.maximum(np.linalg.norm(width, axis=1, keepdims=True), 1e-9)
+
+
 class Painter:
     """Draws lane strips into masks of `shape` texels whose first corner is at `origin_m`."""
 
@@ -53,7 +59,11 @@ class Painter:
         return (points - self._origin) / self._texel_m - 0.5
 
     def _stroke(self, mask: Pixels, points: Floats, width_m: float, value: int) -> None:
-        stroke(mask, self._texels(points), 0.5 * width_m / self._texel_m, value)
+        stroke(mask, self._texels(points), 0.5 * width_m / self._texel_m, 1.0, value)
+
+    def _stroke_paint(self, mask: Pixels, points: Floats, mark: LaneMark) -> None:
+        value = 255 if mark.colour == "white" else 1
+        stroke(mask, self._texels(points), 0.5 * mark.width_m / self._texel_m, 2.0, value)
 
     def _cover(self, strips: list[LaneStrip], kinds: tuple[str, ...], mask: Pixels) -> None:
         mask[...] = 0
@@ -61,25 +71,28 @@ class Painter:
             if strip.lane.kind in kinds:
                 outline = np.concatenate([strip.inner, strip.outer[::-1]])
                 fixed = np.round(self._texels(outline) * 16).astype(np.int32)
-                cv2.fillPoly(mask, [fixed], 255, cv2.LINE_8, 4)
-        # Seams between roads and pinholes between turning lanes close; edges become soft.
+                cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, 4)
+        # Seams between roads and pinholes between turning lanes close.
         cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8), dst=mask)
-        cv2.blur(mask, (3, 3), dst=mask)
 
     def _draw_kerbs(self, strips: list[LaneStrip], lines: Pixels) -> None:
         for strip in strips:
             if strip.lane.kind == "sidewalk":
                 self._stroke(lines, strip.outer, 0.16, 224)
-                self._stroke(lines, strip.inner, KERB_WIDTH_M, 255)
+                gutter = strip.inner - 0.6 * KERB_WIDTH_M * _across(strip)
+                self._stroke(lines, gutter, 0.12, 70)
+                self._stroke(
+                    lines, strip.inner + 0.5 * KERB_WIDTH_M * _across(strip), KERB_WIDTH_M, 255
+                )
 
     def _draw_slabs(self, strips: list[LaneStrip], lines: Pixels) -> None:
         for strip in strips:
             if strip.lane.kind == "sidewalk":
                 # Joints follow the strip's own samples, which are about a slab apart.
-                along = 0.06 * (strip.outer - strip.inner)
+                along = 0.08 * (strip.outer - strip.inner)
                 for a, b in zip(strip.inner + along, strip.outer - along, strict=True):
-                    self._stroke(lines, np.stack([a, b]), 0.05, 70)
-                self._stroke(lines, strip.centre, 0.05, 80)
+                    self._stroke(lines, np.stack([a, b]), 0.07, 50)
+                self._stroke(lines, strip.centre, 0.07, 60)
 
     def _draw_cracks(
         self, strips: list[LaneStrip], lines: Pixels, rng: np.random.Generator
@@ -103,14 +116,13 @@ class Painter:
                 self._draw_mark(centre.mark, strip.s_m, strip.inner, paint)
 
     def _draw_mark(self, mark: LaneMark, s_m: Floats, points: Floats, paint: Pixels) -> None:
-        value = 255 if mark.colour == "white" else 1
         if mark.kind == "solid":
-            self._stroke(paint, points, mark.width_m, value)
+            self._stroke_paint(paint, points, mark)
         elif mark.kind == "broken":
             for start in np.arange(s_m[0] + GAP_M / 2, s_m[-1], DASH_M + GAP_M):
                 s = np.linspace(start, min(start + DASH_M, s_m[-1]), 4)
                 dash = np.column_stack([np.interp(s, s_m, points[:, i]) for i in (0, 1)])
-                self._stroke(paint, dash, mark.width_m, value)
+                self._stroke_paint(paint, dash, mark)
 
     def _draw_shade(
         self, strips: list[LaneStrip], look: Look, rng: np.random.Generator, shade: Pixels
@@ -123,9 +135,7 @@ class Painter:
         tracks = np.zeros((rows, columns), np.uint8)
         for strip in strips:
             if strip.lane.kind == "driving":
-                across = (strip.outer - strip.inner) / np.linalg.norm(
-                    strip.outer - strip.inner, axis=1, keepdims=True
-                )
+                across = _across(strip)
                 for side in (-0.85, 0.85):
                     line = self._texels(strip.centre + side * across) / _SOFT
                     cv2.polylines(

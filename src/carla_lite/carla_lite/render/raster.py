@@ -22,17 +22,21 @@ from carla_lite.render.texel import (
 
 
 @jit
-def stroke(mask: NDArray[np.uint8], line: NDArray[np.float64], half: float, value: int) -> None:
-    """Draws a polyline with exact cover; what is already further from 128 stays.
+def stroke(
+    mask: NDArray[np.uint8], line: NDArray[np.float64], half: float, ramp: float, value: int
+) -> None:
+    """Draws a polyline with smooth edges; what is already further from 128 stays.
 
     Args:
         mask: uint8 (H, W), around 128.
         line: float64 (N, 2), columns and rows, whole numbers at texel centres.
         half: Half the width in texels.
+        ramp: Texels over which an edge goes from none to full; half is reached on the edge itself.
+            One gives the cover of a texel; two keep the edge exact between texels, see `texel`.
         value: The mask's value under full cover.
     """
     rows, columns = mask.shape
-    reach = half + 1.0
+    reach = half + 0.5 * ramp
     for i in range(len(line) - 1):
         ax, ay = line[i, 0], line[i, 1]
         dx, dy = line[i + 1, 0] - ax, line[i + 1, 1] - ay
@@ -45,8 +49,8 @@ def stroke(mask: NDArray[np.uint8], line: NDArray[np.float64], half: float, valu
             for x in range(x0, x1 + 1):
                 t = min(1.0, max(0.0, ((x - ax) * dx + (y - ay) * dy) / squared))
                 away = math.sqrt((x - ax - t * dx) ** 2 + (y - ay - t * dy) ** 2)
-                # Cover of a texel-wide box; a line thinner than a texel never fills it.
-                cover = min(1.0, 2 * half, max(0.0, half - away + 0.5))
+                # A line thinner than a texel never fills it.
+                cover = min(1.0, 2 * half, max(0.0, (half - away) / ramp + 0.5))
                 new = 128 + int(cover * (value - 128))
                 if abs(new - 128) > abs(np.int64(mask[y, x]) - 128):
                     mask[y, x] = new
@@ -99,10 +103,9 @@ def colour_ground(
                 colour = scale(colour, 128 + line)
             cover = np.int64(paint[y, x]) - 128
             if cover != 0:
-                # A texel keeps its paint where the noise is above the share that is chipped.
-                chip = float(wear[ty, tx]) - 100.0 * paint_wear
-                keep = min(1.0, max(0.0, 0.5 + chip / 48.0)) * (1.0 - 0.25 * paint_wear)
-                cover = int(cover * keep)
+                # Paint fades where the noise is below the share that is worn.
+                fade = min(1.0, max(0.0, (110.0 * paint_wear - float(wear[ty, tx])) / 60.0))
+                cover = int(cover * (1.0 - 0.45 * fade))
             out[y, x] = (colour & RGB) | (np.uint64(cover + 128) << U24)
 
 

@@ -65,7 +65,7 @@ def detail_tile() -> Pixels:
 def asphalt_tile() -> Pixels:
     """uint8 (TILE, TILE) around 128: brightness of asphalt and stone."""
     blotches, mottling, grain = tile_noise()
-    return np.clip(128 + 4 * blotches + 3.5 * mottling + 5 * grain, 0, 255).astype(np.uint8)
+    return np.clip(128 + 4 * blotches + 2.2 * mottling + 4.5 * grain, 0, 255).astype(np.uint8)
 
 
 @cache
@@ -109,7 +109,7 @@ def sky_panorama(look: Look) -> Pixels:
     cover = np.clip(0.45 * (noise + 2.4 * look.cloudiness - 1.2), 0.0, 0.9)
     cover *= np.clip(elevation / np.radians(9.0), 0.0, 1.0)
     picture = (
-        sky + (cloud * (1.0 - 0.06 * np.clip(noise, 0, 2))[..., None] - sky) * cover[..., None]
+        sky + (cloud * (1.0 - 0.02 * np.clip(noise, 0, 2))[..., None] - sky) * cover[..., None]
     )
     _plant_trees(picture, elevation, look, rng)
     result = np.full((SKY_HEIGHT, SKY_WIDTH, 4), 255, np.uint8)
@@ -121,7 +121,7 @@ def _plant_trees(picture: Floats, elevation: Floats, look: Look, rng: np.random.
     """Two hazy rows of tree tops on the horizon, drawn into a panorama."""
     horizon = np.asarray(look.horizon, np.float32)
     trees = np.asarray(look.trees, np.float32)
-    for height_deg, haze in ((3.2, 0.62), (2.0, 0.40)):
+    for height_deg, haze in ((3.2, 0.65), (2.0, 0.5)):
         outline = sum(
             weight * spectral_noise((1, SKY_WIDTH), exponent, int(rng.integers(2**31)))[0]
             for weight, exponent in ((0.22, 1.3), (0.12, 0.6))
@@ -129,8 +129,8 @@ def _plant_trees(picture: Floats, elevation: Floats, look: Look, rng: np.random.
         top = np.radians(height_deg * np.clip(1.0 + outline, 0.3, 2.0))[None, :]
         softness = np.radians(0.25)
         cover = np.clip((top - elevation) / softness, 0.0, 1.0)[..., None]
-        leaves = rng.standard_normal((SKY_HEIGHT // 2, SKY_WIDTH // 2), dtype=np.float32)
-        leaves = cv2.resize(leaves, (SKY_WIDTH, SKY_HEIGHT), interpolation=cv2.INTER_LINEAR)
+        coarse = rng.standard_normal((SKY_HEIGHT // 2, SKY_WIDTH // 2), dtype=np.float32)
+        leaves = cv2.resize(coarse, (SKY_WIDTH, SKY_HEIGHT), interpolation=cv2.INTER_LINEAR)
         fall = np.clip(elevation / np.radians(height_deg), 0.0, 1.0)
-        shade = (0.80 + 0.30 * fall + 0.09 * leaves)[..., None]
+        shade = (0.85 + 0.25 * fall + 0.09 * leaves)[..., None]
         picture += ((trees * shade) * (1 - haze) + horizon * haze - picture) * cover
