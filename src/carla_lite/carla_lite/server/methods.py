@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, ItemsView
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -74,6 +74,10 @@ class MethodTable:
         """The method, or None."""
         return self._methods.get(name)
 
+    def items(self) -> ItemsView[str, Method]:
+        """Names and methods."""
+        return self._methods.items()
+
     def include(self, other: "MethodTable") -> None:
         """Takes over another table's methods."""
         self._methods.update(other._methods)
@@ -84,7 +88,7 @@ class Dispatcher:
 
     def __init__(self, simulation: Simulation, table: MethodTable) -> None:
         """Takes what the methods work on and the methods."""
-        self._simulation = simulation
+        self.simulation = simulation
         self._table = table
         self._logged: set[str] = set()
 
@@ -98,7 +102,7 @@ class Dispatcher:
             message = f"{name} takes {method.arity} arguments, not {len(arguments)}"
             return _wrap_failure(method.reply, message)
         try:
-            result = method.call(self._simulation, *arguments)
+            result = method.call(self.simulation, *arguments)
         except Exception as error:
             return self._refuse(name, method, error, waits)
         if inspect.isawaitable(result):

@@ -102,14 +102,16 @@ class Sensor(Actor):
 
     Attributes:
         period_s: simulated time between two readings; 0 reads on every tick.
-        due_s: when it reads next.
+        due_s: when it reads next; None before the first tick it sees.
     """
 
     period_s: float = 0.0
-    due_s: float = 0.0
+    due_s: float | None = None
 
     def falls_due(self, elapsed_s: float) -> bool:
         """Whether it reads on this tick; keeps the rhythm counted from the first reading."""
+        if self.due_s is None:
+            self.due_s = elapsed_s
         if elapsed_s + 1e-9 < self.due_s:
             return False
         if self.period_s > 0.0:

@@ -178,7 +178,7 @@ class World:
             actor = Vehicle(*common, physics=blueprint.physics)
         elif type_id.startswith("sensor."):
             period_s = float(resolved.get("sensor_tick", "0"))
-            actor = Sensor(*common, period_s=period_s, due_s=self.elapsed_s)
+            actor = Sensor(*common, period_s=period_s)
         else:
             actor = Actor(*common)
         rivals = [body for body in self._bodies if body.id != parent_id]

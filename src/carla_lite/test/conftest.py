@@ -1,0 +1,170 @@
+"""Servers in processes of their own, driven by the real, unmodified `carla` client.
+
+Own processes, since some calls of the client hold the interpreter lock while they wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import carla
+import pytest
+
+TIMEOUT_S = 20.0
+_READY = re.compile(r"carla-lite ready port=(\d+) stream_port=(\d+) map=(\w+)\n")
+
+
+@dataclass
+class LiteServer:
+    """A running `carla-lite`."""
+
+    process: subprocess.Popen[str]
+    port: int
+    stream_port: int
+    map_name: str
+
+    def client(self) -> carla.Client:
+        """A new client, as every connection attempt needs one."""
+        client = carla.Client("127.0.0.1", self.port, worker_threads=8)
+        client.set_timeout(TIMEOUT_S)
+        return client
+
+
+@contextlib.contextmanager
+def _running_server(*options: str) -> Iterator[LiteServer]:
+    """Starts `carla-lite` on free ports and ends it afterwards."""
+    command = [sys.executable, "-m", "carla_lite.cli", "--port", "0", "--exit-with-parent"]
+    process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        match = _READY.fullmatch(process.stdout.readline())
+        assert match is not None, "no ready line"
+        yield LiteServer(process, int(match[1]), int(match[2]), match[3])
+    finally:
+        process.terminate()
+        process.wait(TIMEOUT_S)
+        process.stdout.close()
+
+
+@dataclass
+class Listener:
+    """A listening sensor and what it has delivered."""
+
+    sensor: Any
+    inbox: queue.Queue[Any] = field(default_factory=queue.Queue)
+
+    def next(self) -> Any:
+        """The next delivery."""
+        return self.inbox.get(timeout=TIMEOUT_S)
+
+    def at(self, frame: int) -> Any:
+        """The delivery of this frame; earlier ones are dropped."""
+        while True:
+            data = self.next()
+            if data.frame >= frame:
+                assert data.frame == frame
+                return data
+
+
+class Rig:
+    """One client's hold on a world in synchronous mode: spawns, ticks, and leaves nothing."""
+
+    def __init__(self, client: carla.Client, delta_s: float = 0.05) -> None:
+        self.client = client
+        self.world = client.get_world()
+        self.settings = self.world.get_settings()
+        self.settings.synchronous_mode = True
+        self.settings.fixed_delta_seconds = delta_s
+        self.world.apply_settings(self.settings)
+        self.blueprints = self.world.get_blueprint_library()
+        self.actors: list[Any] = []
+        self.listeners: list[Listener] = []
+
+    def vehicle(self, spawn_point: int = 0, type_id: str = "vehicle.tesla.model3") -> Any:
+        place = self.world.get_map().get_spawn_points()[spawn_point]
+        return self.spawn(type_id, place)
+
+    def spawn(self, type_id: str, place: carla.Transform, parent: Any = None, **values: str) -> Any:
+        blueprint = self.blueprints.find(type_id)
+        for name, value in values.items():
+            blueprint.set_attribute(name, value)
+        actor = self.world.spawn_actor(blueprint, place, attach_to=parent)
+        self.actors.append(actor)
+        return actor
+
+    def listen(
+        self, type_id: str, parent: Any, place: carla.Transform | None = None, **values: str
+    ) -> Listener:
+        sensor = self.spawn(f"sensor.{type_id}", place or carla.Transform(), parent, **values)
+        listener = Listener(sensor)
+        sensor.listen(listener.inbox.put)
+        self.listeners.append(listener)
+        return listener
+
+    def camera(self, parent: Any, width: int = 160, height: int = 120) -> Listener:
+        place = carla.Transform(carla.Location(x=0.6, z=1.8), carla.Rotation(pitch=-8.0))
+        size = {"image_size_x": str(width), "image_size_y": str(height)}
+        return self.listen("camera.rgb", parent, place, **size)
+
+    def tick(self, times: int = 1) -> int:
+        for _ in range(times):
+            frame = self.world.tick()
+        return frame
+
+    def close(self) -> None:
+        # A picture still on its way while its sensor stops can abort the client's process, so each
+        # camera first delivers one more.
+        cameras = [one for one in self.listeners if "camera" in one.sensor.type_id]
+        if cameras and all(camera.sensor.is_alive for camera in cameras):
+            frame = self.tick()
+            for camera in cameras:
+                camera.at(frame)
+        for listener in self.listeners:
+            listener.sensor.stop()
+        for actor in reversed(self.actors):
+            if actor.is_alive:
+                actor.destroy()
+        self.settings.synchronous_mode = False
+        self.settings.fixed_delta_seconds = None
+        self.world.apply_settings(self.settings)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[LiteServer]:
+    """One server for all tests that leave it as they found it."""
+    with _running_server("--map", "LiteCircuit_1") as running:
+        yield running
+
+
+@pytest.fixture
+def running_server() -> Callable[..., contextlib.AbstractContextManager[LiteServer]]:
+    """Starts a server of the test's own: `with running_server("--map", "LiteTown_3") as server`."""
+    return _running_server
+
+
+@pytest.fixture
+def make_rig() -> type[Rig]:
+    """Takes a client; the test closes the rig."""
+    return Rig
+
+
+@pytest.fixture
+def client(server: LiteServer) -> carla.Client:
+    return server.client()
+
+
+@pytest.fixture
+def rig(client: carla.Client) -> Iterator[Rig]:
+    """A world in synchronous mode at 20 Hz."""
+    rig = Rig(client)
+    try:
+        yield rig
+    finally:
+        rig.close()
