@@ -160,7 +160,7 @@ class TD3AgentNode(Node):
 
     def _do(self, reply: Reply, stamp: int = 0, frame: Any = None) -> None:
         if isinstance(reply, Drive):
-            head = header(stamp, "base_link" if frame is None else frame.header.frame_id)
+            head = header(stamp, self._base_frame)
             self._action.publish(
                 Action(
                     header=head, episode=frame.episode, step=frame.step,
