@@ -9,8 +9,10 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 
+import carla
 import msgpack
 import pytest
 
@@ -45,6 +47,40 @@ class LiteServer:
         self._process.wait()
         if self._process.stdout:
             self._process.stdout.close()
+
+
+class Observer:
+    """Another client of a server, which looks and does not tick."""
+
+    def __init__(self, port: int) -> None:
+        self.client = carla.Client("127.0.0.1", port, 8)
+        self.client.set_timeout(5.0)
+
+    @property
+    def synchronous(self) -> bool:
+        return self.client.get_world().get_settings().synchronous_mode
+
+    def actors(self, kind: str, at_frame: int | None = None) -> list[carla.Actor]:
+        """The actors at a frame of a synchronous world, or now in one that runs by itself."""
+        world = self.client.get_world()
+        if at_frame is None:
+            world.wait_for_tick(5.0)
+        else:
+            while world.get_snapshot().frame < at_frame:
+                time.sleep(0.001)
+        return list(world.get_actors().filter(kind))
+
+    def assert_as_found(self) -> None:
+        """The world runs by itself, and nobody drives in it."""
+        assert not self.synchronous
+        assert self.actors("vehicle.*") == []
+        assert self.actors("sensor.*") == []
+
+
+@pytest.fixture
+def observe() -> Callable[[LiteServer], Observer]:
+    """Makes an observer of a server."""
+    return lambda server: Observer(server.port)
 
 
 @pytest.fixture(scope="session")

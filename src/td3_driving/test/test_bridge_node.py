@@ -215,7 +215,8 @@ def test_a_tick_waits_for_the_command_of_the_newest_frame_and_takes_no_other(
 
 
 def test_a_command_of_the_last_episode_does_not_tick_the_next(graph: Graph) -> None:
-    old = graph.start(seed=1)
+    graph.start(seed=1)
+    old = graph.step(throttle=0.5)
     new = graph.start(seed=2)
     assert (new.episode, new.step) == (2, 0)
     graph.command(old.header.stamp, throttle=1.0)
@@ -260,6 +261,14 @@ def test_a_reset_that_cannot_be_says_why_and_the_next_one_works(
     assert graph.start(seed=1).episode == 1
 
 
+def test_a_reset_that_fails_ends_the_episode(graph: Graph) -> None:
+    frame = graph.start(seed=1)
+    assert not graph.reset(map="Atlantis").success
+    graph.command(frame.header.stamp, throttle=1.0)
+    graph.until(lambda: graph.health()[2].get("commands_no_episode") == "1")
+    assert len(graph.heard["frame"]) == 1
+
+
 def test_at_a_fixed_rate_silence_brakes_and_a_frozen_command_is_silence(
     carla_server, make_graph
 ) -> None:
@@ -288,7 +297,7 @@ def test_a_lost_simulator_is_reported_and_the_next_one_is_driven(start_server, m
     server = start_server()
     graph = make_graph(server.port, domain=63, timeout_s=0.5, retry_min_s=0.1, retry_max_s=0.2)
     graph.ready()
-    before = graph.start(seed=1)
+    before = graph.start(seed=1, map="LiteTown_1")
     server.kill()
     graph.command(before.header.stamp, throttle=1.0)
     graph.until(lambda: graph.health()[0] == b"\x02")
@@ -301,8 +310,27 @@ def test_a_lost_simulator_is_reported_and_the_next_one_is_driven(start_server, m
     graph.command(before.header.stamp, throttle=1.0)
     after = graph.start(seed=1)
     assert after.episode == 2
+    graph.until(lambda: graph.health()[2]["map"] == "LiteTown_1")  # though it came back elsewhere
     assert to_ns(after.header.stamp) > to_ns(before.header.stamp)
     assert graph.step(throttle=0.5).step == 1
+
+
+def test_after_a_lost_simulator_frames_belong_to_no_episode_until_the_next_reset(
+    start_server, make_graph
+) -> None:
+    server = start_server()
+    graph = make_graph(
+        server.port, domain=63, mode="fixed_rate", timeout_s=0.5, retry_min_s=0.1, retry_max_s=0.2
+    )
+    graph.ready()
+    assert graph.start(seed=1).episode == 1
+    server.kill()
+    graph.until(lambda: graph.health()[0] == b"\x02")
+    heard = len(graph.heard["frame"])
+    start_server(port=server.port)
+    graph.until(lambda: len(graph.heard["frame"]) > heard + 2)
+    assert {frame.episode for frame in graph.heard["frame"][heard:]} == {0}
+    assert graph.start(seed=1).episode == 2
 
 
 def test_a_bridge_without_a_server_stays_up_and_says_what_to_start(make_graph) -> None:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 
-import carla
 import pytest
 
 BRIDGE = "from td3_driving.nodes.carla_bridge import main; raise SystemExit(main())"
@@ -14,10 +13,10 @@ BRIDGE = "from td3_driving.nodes.carla_bridge import main; raise SystemExit(main
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_a_bridge_that_is_told_to_end_leaves_no_vehicle_behind(
-    carla_server, ending: signal.Signals
+    carla_server, observe, ending: signal.Signals
 ) -> None:
-    client = carla.Client("127.0.0.1", carla_server.port, 8)
-    world = client.get_world()
+    observer = observe(carla_server)
+    world = observer.client.get_world()
     parameter = f"port:={carla_server.port}"
     process = subprocess.Popen(
         [sys.executable, "-c", BRIDGE, "--ros-args", "-p", parameter],
@@ -32,10 +31,7 @@ def test_a_bridge_that_is_told_to_end_leaves_no_vehicle_behind(
         assert process.wait(timeout=20) == 0
     finally:
         process.kill()
-    assert not world.get_settings().synchronous_mode
-    world.wait_for_tick(5.0)
-    assert len(world.get_actors().filter("vehicle.*")) == 0
-    assert len(world.get_actors().filter("sensor.*")) == 0
+    observer.assert_as_found()
 
 
 def test_a_parameter_that_cannot_be_ends_the_process_with_its_name() -> None:

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 
-import carla
 import pytest
 
 from td3_driving.simulator import (
@@ -36,20 +35,6 @@ def drive_in_a_process(port: int, ending: str) -> int:
     ).returncode
 
 
-@pytest.fixture
-def world(carla_server) -> carla.World:
-    client = carla.Client("127.0.0.1", carla_server.port, 8)
-    client.set_timeout(5.0)
-    return client.get_world()
-
-
-def assert_as_found(world: carla.World) -> None:
-    assert not world.get_settings().synchronous_mode
-    world.wait_for_tick(5.0)
-    assert len(world.get_actors().filter("vehicle.*")) == 0
-    assert len(world.get_actors().filter("sensor.*")) == 0
-
-
 @pytest.mark.parametrize(
     ("ending", "status"),
     [
@@ -59,33 +44,35 @@ def assert_as_found(world: carla.World) -> None:
         ("raise RuntimeError('a bug')", 1),
     ],
 )
-def test_nothing_is_left_behind(carla_server, world, ending: str, status: int) -> None:
+def test_nothing_is_left_behind(carla_server, observe, ending: str, status: int) -> None:
     assert drive_in_a_process(carla_server.port, ending) == status
-    assert_as_found(world)
+    observe(carla_server).assert_as_found()
 
 
-def test_what_a_crash_left_behind_is_cleared_by_the_next_session(carla_server, world) -> None:
+def test_what_a_crash_left_behind_is_cleared_by_the_next_session(carla_server, observe) -> None:
     assert drive_in_a_process(carla_server.port, "os._exit(9)") == 9
-    assert world.get_settings().synchronous_mode
+    observer = observe(carla_server)
+    assert observer.synchronous
     with CarlaSession(SessionConfig(port=carla_server.port)) as session:
-        session.reset(ResetRequest())
-        assert len(world.get_actors().filter("vehicle.*")) == 1
-        assert len(world.get_actors().filter("sensor.*")) == 5
-    assert_as_found(world)
+        frame = session.reset(ResetRequest()).tick.frame
+        assert len(observer.actors("vehicle.*", frame)) == 1
+        assert len(observer.actors("sensor.*", frame)) == 5
+    observer.assert_as_found()
 
 
-def test_another_vehicle_of_another_role_is_left_alone(carla_server, world) -> None:
+def test_a_vehicle_of_another_role_is_left_alone(carla_server, observe) -> None:
+    observer = observe(carla_server)
+    world = observer.client.get_world()
     blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
     blueprint.set_attribute("role_name", "somebody")
-    place = world.get_map().get_spawn_points()[0]
-    other = world.spawn_actor(blueprint, place)
+    other = world.spawn_actor(blueprint, world.get_map().get_spawn_points()[0])
     try:
         with CarlaSession(SessionConfig(port=carla_server.port)) as session:
-            session.reset(ResetRequest())
-            assert len(world.get_actors().filter("vehicle.*")) == 2
+            frame = session.reset(ResetRequest()).tick.frame
+            assert len(observer.actors("vehicle.*", frame)) == 2
     finally:
         assert other.destroy()
-    assert_as_found(world)
+    observer.assert_as_found()
 
 
 def test_closing_what_was_never_opened_is_fine() -> None:
@@ -123,7 +110,7 @@ def test_a_lost_server_is_an_error_and_the_session_connects_to_the_next(start_se
 
 
 def test_a_server_that_hangs_is_left_and_taken_over_when_it_comes_back(
-    start_server,
+    start_server, observe
 ) -> None:
     server = start_server()
     session = CarlaSession(SessionConfig(port=server.port, timeout_s=0.5))
@@ -134,11 +121,11 @@ def test_a_server_that_hangs_is_left_and_taken_over_when_it_comes_back(
         session.tick(Command())
     server.resume()
     session.connect()
-    session.reset(ResetRequest())
-    client = carla.Client("127.0.0.1", server.port, 8)
-    assert len(client.get_world().get_actors().filter("vehicle.*")) == 1
+    frame = session.reset(ResetRequest()).tick.frame
+    observer = observe(server)
+    assert len(observer.actors("vehicle.*", frame)) == 1
     session.close()
-    assert_as_found(client.get_world())
+    observer.assert_as_found()
 
 
 def test_a_server_of_another_version_is_refused_with_the_instruction(old_server: int) -> None:

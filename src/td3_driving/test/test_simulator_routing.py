@@ -77,6 +77,28 @@ def test_a_ring_is_driven_round_as_often_as_needed() -> None:
     assert np.sum(again < 1.0) >= 3
 
 
+RING = """<OpenDRIVE><header revMajor="1" revMinor="4" name="ring"/>
+<road name="" length="251.327" id="1" junction="-1">
+<link><predecessor elementType="road" elementId="1" contactPoint="end"/>
+<successor elementType="road" elementId="1" contactPoint="start"/></link>
+<planView><geometry s="0" x="0" y="0" hdg="0" length="251.327"><arc curvature="0.025"/></geometry>
+</planView><elevationProfile/><lateralProfile/>
+<lanes><laneSection s="0"><center><lane id="0" type="none" level="false"/></center>
+<right><lane id="-1" type="driving" level="false">
+<link><predecessor id="-1"/><successor id="-1"/></link>
+<width sOffset="0" a="3.5" b="0" c="0" d="0"/></lane></right></laneSection></lanes>
+</road></OpenDRIVE>"""
+
+
+def test_a_ring_of_a_single_road_with_a_single_place_is_driven_round() -> None:
+    carla_map = carla.Map("Ring", RING)
+    ((entry, _),) = carla_map.get_topology()
+    plan = RoutePlanner(carla_map, [entry.next(20.0)[0].transform]).plan
+    points = plan(0, -1, -1, length_m=500.0).points
+    assert len(points) == 501
+    assert np.hypot(points[:, 0], points[:, 1] - 40.0) == pytest.approx(41.75, abs=0.01)
+
+
 def test_a_goal_behind_the_start_is_reached_by_driving_round() -> None:
     carla_map = read_map("LiteCircuit_1")
     here = spawn_points(carla_map)[0]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import carla
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from td3_driving.simulator import (
     BRAKE,
     CarlaSession,
+    Collision,
     Command,
     FrameTimeout,
     ResetRequest,
@@ -18,33 +20,20 @@ from td3_driving.simulator import (
     SessionConfig,
     UnknownMap,
 )
+from td3_driving.simulator.frames import Vector
 
 FORWARD = Command(throttle=0.7)
 
 
 @pytest.fixture
-def observer(carla_server) -> carla.Client:
-    """Another client of the same server."""
-    client = carla.Client("127.0.0.1", carla_server.port, 8)
-    client.set_timeout(5.0)
-    return client
+def observer(carla_server, observe) -> Any:
+    return observe(carla_server)
 
 
 @pytest.fixture
 def session(carla_server) -> Iterator[CarlaSession]:
     with CarlaSession(SessionConfig(port=carla_server.port, timeout_s=2.0)) as connected:
         yield connected
-
-
-def actors_of(client: carla.Client, kind: str = "*") -> list[carla.Actor]:
-    world = client.get_world()
-    if not world.get_settings().synchronous_mode:
-        world.wait_for_tick(5.0)
-    return [a for a in world.get_actors().filter(kind) if a.type_id != "spectator"]
-
-
-def ours(client: carla.Client) -> list[carla.Actor]:
-    return actors_of(client, "vehicle.*") + actors_of(client, "sensor.*")
 
 
 def test_every_tick_is_one_frame_and_one_time_step(session: CarlaSession) -> None:
@@ -132,11 +121,13 @@ def test_the_same_seed_starts_and_drives_the_same(session: CarlaSession) -> None
     assert np.array(drive(5)) == pytest.approx(np.array(first), abs=1e-3)
 
 
-def test_reset_teleports_and_never_respawns(session: CarlaSession, observer: carla.Client) -> None:
-    session.reset(ResetRequest(seed=1))
-    before = sorted(actor.id for actor in ours(observer))
-    session.reset(ResetRequest(seed=2))
-    assert sorted(actor.id for actor in ours(observer)) == before
+def test_reset_teleports_and_never_respawns(session: CarlaSession, observer: Any) -> None:
+    ids = []
+    for seed in (1, 2):
+        frame = session.reset(ResetRequest(seed=seed)).tick.frame
+        ids.append({actor.id for actor in observer.actors("*.*", frame)})
+    assert len(ids[0]) >= 6
+    assert ids[0] == ids[1]
 
 
 def test_crossing_a_line_is_reported_once_and_forgotten_by_the_next_episode(
@@ -154,11 +145,11 @@ def test_crossing_a_line_is_reported_once_and_forgotten_by_the_next_episode(
 
 
 def test_a_collision_is_reported_and_forgotten_by_the_next_episode(
-    session: CarlaSession, observer: carla.Client
+    session: CarlaSession, observer: Any
 ) -> None:
     start = session.reset(ResetRequest(seed=1, start_speed_mps=8.0))
     x, y = start.route[15]
-    world = observer.get_world()
+    world = observer.client.get_world()
     blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
     place = carla.Transform(carla.Location(x, -y, 0.3), carla.Rotation())
     other = world.spawn_actor(blueprint, place)
@@ -174,6 +165,22 @@ def test_a_collision_is_reported_and_forgotten_by_the_next_episode(
         assert start.tick.collisions == ()
     finally:
         other.destroy()
+
+
+def test_a_late_event_comes_with_the_next_tick_but_never_in_the_next_episode(
+    session: CarlaSession,
+) -> None:
+    tick = session.reset(ResetRequest(seed=1)).tick
+    assert session._link is not None
+    rig = session._link.rig
+    late = Collision(tick.frame, 7, "static.prop", Vector(1.0, 0.0, 0.0))
+    rig._events.append((tick.frame, late))
+    assert session.tick(BRAKE).collisions == (late,)
+
+    first = session.reset(ResetRequest(seed=2)).tick
+    rig._events.append((tick.frame, late))
+    rig._events.append((first.frame - 1, late))  # of the jump to the start
+    assert session.tick(BRAKE).collisions == ()
 
 
 def test_another_map_is_loaded_and_time_goes_on(session: CarlaSession) -> None:
@@ -198,19 +205,19 @@ def test_an_impossible_route_is_refused_and_the_session_drives_on(session: Carla
     session.reset(ResetRequest())
 
 
-def test_a_lost_picture_is_a_named_fault(session: CarlaSession, observer: carla.Client) -> None:
-    session.reset(ResetRequest())
-    (camera,) = actors_of(observer, "sensor.camera.rgb")
+def test_a_lost_picture_is_a_named_fault(session: CarlaSession, observer: Any) -> None:
+    frame = session.reset(ResetRequest()).tick.frame
+    (camera,) = observer.actors("sensor.camera.rgb", frame)
     camera.destroy()
     with pytest.raises(FrameTimeout, match="camera"):
         session.tick(FORWARD)
 
 
 def test_a_vehicle_destroyed_by_another_client_is_noticed_and_replaced(
-    session: CarlaSession, observer: carla.Client
+    session: CarlaSession, observer: Any
 ) -> None:
-    session.reset(ResetRequest())
-    (vehicle,) = actors_of(observer, "vehicle.*")
+    frame = session.reset(ResetRequest()).tick.frame
+    (vehicle,) = observer.actors("vehicle.*", frame)
     vehicle.destroy()
     with pytest.raises(ServerRefused):
         for _ in range(3):
@@ -221,20 +228,20 @@ def test_a_vehicle_destroyed_by_another_client_is_noticed_and_replaced(
 
 
 def test_pictures_of_ticks_that_others_caused_are_dropped_and_counted(
-    session: CarlaSession, observer: carla.Client
+    session: CarlaSession, observer: Any
 ) -> None:
     first = session.reset(ResetRequest()).tick
-    observer.get_world().tick()
+    observer.client.get_world().tick()
     assert session.tick(FORWARD).frame == first.frame + 2
     assert session.dropped_images == 1
 
 
 def test_a_follower_leaves_the_ticking_to_others(
-    session: CarlaSession, carla_server, observer: carla.Client
+    session: CarlaSession, carla_server, observer: Any
 ) -> None:
     session.close()
     config = SessionConfig(port=carla_server.port, synchronous=False)
     with CarlaSession(config) as follower:
         start = follower.reset(ResetRequest())
         assert follower.tick(FORWARD).frame > start.tick.frame
-        assert not observer.get_world().get_settings().synchronous_mode
+        assert not observer.synchronous
