@@ -330,12 +330,17 @@ def _require_memory(capacity: int, bytes_per_row: int) -> None:
 
 def available_memory_bytes() -> int:
     """Memory that can be taken without swapping: the machine's, or the control group's if less."""
-    fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    free = int(fields["MemAvailable"].split()[0]) * 1024
+    free = 1024 * _named_figures(Path("/proc/meminfo"))["MemAvailable:"]
     group = Path("/sys/fs/cgroup")
     try:
         limit = int((group / "memory.max").read_text())
-        free = min(free, limit - int((group / "memory.current").read_text()))
-    except (OSError, ValueError):  # no control groups v2, or the limit is "max"
+        # The group's file cache gives way when memory is asked for.
+        cache = _named_figures(group / "memory.stat")["inactive_file"]
+        free = min(free, limit - int((group / "memory.current").read_text()) + cache)
+    except (OSError, ValueError, KeyError):  # no control groups v2, or the limit is "max"
         pass
     return free
+
+
+def _named_figures(file: Path) -> dict[str, int]:
+    return {line.split()[0]: int(line.split()[1]) for line in file.read_text().splitlines()}
