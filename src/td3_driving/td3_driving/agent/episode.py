@@ -52,6 +52,7 @@ class EpisodeInProgress:
         self._decision: list[RewardTerms] = []
         self._track: list[tuple[float, ...]] = []
         self.xy: list[tuple[float, float]] = [(state.x_m, state.y_m)]
+        self.speeds_mps = [state.speed_mps]
         self.episode_return = 0.0
         self.term_sums: dict[str, float] = {}
         self.ending: Ending | None = None
@@ -123,6 +124,7 @@ class EpisodeInProgress:
             (position.s_m, position.lateral_m, position.heading_error_rad, state.speed_mps, steer)
         )
         self.xy.append((state.x_m, state.y_m))
+        self.speeds_mps.append(state.speed_mps)
         self.episode_return += terms.total
         for name, value in terms.values.items():
             self.term_sums[name] = self.term_sums.get(name, 0.0) + value

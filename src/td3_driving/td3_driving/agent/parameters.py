@@ -60,11 +60,11 @@ class AgentParameters:
     actor_lr: float = parameter(1e-4, "the actor's learning rate", "", 1e-8, 1.0)
     critic_lr: float = parameter(3e-4, "the critic's learning rate", "", 1e-8, 1.0)
     gamma: float = parameter(0.99, "discount per decision", "", 0.0, 1.0)
-    n_step: int = parameter(1, "decisions whose rewards one update sums up", "", 1, 20)
+    n_step: int = parameter(3, "decisions whose rewards one update sums up", "", 1, 20)
     tau: float = parameter(0.005, "share of the target networks renewed per update", "", 0.0, 1.0)
     policy_delay: int = parameter(2, "critic updates per actor update", "", 1, 100)
     pretanh_l2: float = parameter(1e-3, "weight of the actor's pre-tanh penalty", "", 0.0, 10.0)
-    noise_start: float = parameter(0.2, "exploration noise at the start", "", 0.0, 2.0)
+    noise_start: float = parameter(0.25, "exploration noise at the start", "", 0.0, 2.0)
     noise_end: float = parameter(0.05, "exploration noise at the end", "", 0.0, 2.0)
 
     # Choosing and scoring.

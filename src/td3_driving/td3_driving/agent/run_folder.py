@@ -26,6 +26,7 @@ from torch.utils.tensorboard import SummaryWriter
 from td3_driving.agent.episode import EpisodeInProgress
 from td3_driving.agent.types import Purpose, Task
 from td3_driving.evaluation.metrics import EpisodeScore
+from td3_driving.evaluation.story import Track, write_tracks
 from td3_driving.learning.config import TD3Config
 from td3_driving.learning.policy import Policy
 from td3_driving.learning.policy_file import load_policy, save_policy
@@ -105,6 +106,7 @@ class RunFolder:
         self._metrics = self.metrics_file.open("a", buffering=1)
         self._board = SummaryWriter(str(self.path), flush_secs=10)
         self._logged_updates = 0
+        self._tracks: list[Track] = []
 
     # --- Policies ---
 
@@ -175,6 +177,13 @@ class RunFolder:
         if trainer is not None:
             line |= {name: round(value, 6) for name, value in trainer.metrics.items()}
         self._metrics.write(json.dumps(line, allow_nan=False) + "\n")
+        if task.purpose in (Purpose.UNTRAINED, Purpose.TEST) and score is not None:
+            self._tracks.append(
+                Track(
+                    task.purpose.value, task.plan.map, line["ended_by"], episode.route.points,
+                    np.array(episode.xy), np.array(episode.speeds_mps),
+                )
+            )  # fmt: skip
         if task.purpose is not Purpose.TRAIN:
             self._board.add_scalar(
                 f"{task.purpose.value}/{task.driver}_completion_pct", line["completion_pct"], ticks
@@ -199,6 +208,8 @@ class RunFolder:
 
     def close(self) -> None:
         """Flushes everything to the disk."""
+        if self._tracks:
+            write_tracks(self.path / "closing_test.npz", self._tracks)
         self._metrics.close()
         self._board.close()
 

@@ -113,18 +113,22 @@ class Runner:
         self.status.ticks += 1
         self.status.training_ticks += training
         self._measure()
+        over_budget = training and self.status.progress >= 1.0
+        if episode.ending is None and over_budget:
+            episode.end(EpisodeEnd.TIME_LIMIT, "end of the run")
         if episode.ending is None and not episode.at_decision:
             return self._drive(), report
-        over_budget = training and self.status.progress >= 1.0
-        if episode.ending is None and over_budget and episode.at_decision:
-            episode.end(EpisodeEnd.TIME_LIMIT, "end of the run")
         ending = episode.ending
-        reward = episode.take_reward()
         sight = episode.see()
+        reward = episode.take_reward()
         if training and self.trainer is not None:
             terminated = ending is not None and ending.terminated
-            truncated = ending is not None and ending.truncated
-            self.trainer.store(self._action, reward, sight, terminated, truncated)
+            if ending is not None and not terminated and not episode.at_decision:
+                # The budget ran out in the middle of a decision: half a decision teaches nothing.
+                self.trainer.abort()
+            else:
+                truncated = ending is not None and ending.truncated
+                self.trainer.store(self._action, reward, sight, terminated, truncated)
             if self._folder is not None:
                 self._folder.log_update(self.trainer.updates, self.trainer.metrics)
         if ending is None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TypeVar
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -23,8 +24,7 @@ from td3_driving.nodes.running import StopRequest, initialise_ros, spin
 from td3_driving.nodes.td3_agent import TD3AgentNode
 from td3_driving.ros import topics
 
-READY_WITHIN_S = 60.0
-"""carla_lite is ready in under a second, but for the first time, when numba compiles it."""
+N = TypeVar("N", bound=Node)
 
 
 class GraphError(RuntimeError):
@@ -58,7 +58,9 @@ class Simulator:
         words = dict(word.split("=", 1) for word in line.split() if "=" in word)
         if not line.startswith("carla-lite ready"):
             process.kill()
-            raise GraphError(f"carla-lite did not start (exit code {process.wait()}): {line.strip()}")
+            raise GraphError(
+                f"carla-lite did not start (exit code {process.wait()}): {line.strip()}"
+            )
         return cls("127.0.0.1", int(words["port"]), process)
 
     def stop(self) -> None:
@@ -80,17 +82,23 @@ class Graph:
         settings: Parameters of all nodes.
         simulator: A server that runs already; None starts carla_lite.
         lite_map: The map that carla_lite starts with.
+        bridge: The bridge's class; a benchmark has one of its own.
 
     Raises:
         GraphError, ParameterError, RunFolderError: on entering; nothing is left running.
     """
 
     def __init__(
-        self, settings: Settings, simulator: Simulator | None = None, lite_map: str = "LiteCircuit_1"
+        self,
+        settings: Settings,
+        simulator: Simulator | None = None,
+        lite_map: str = "LiteCircuit_1",
+        bridge: type[CarlaBridge] = CarlaBridge,
     ) -> None:
         self.settings = settings
         self._given = simulator
         self._lite_map = lite_map
+        self._bridge = bridge
         self._simulator: Simulator | None = None
         self._nodes: list[Node] = []
 
@@ -107,7 +115,7 @@ class Graph:
             )
             change(self.settings, "carla_bridge", "host", self._simulator.host)
             change(self.settings, "carla_bridge", "port", self._simulator.port)
-            self.bridge = self._add(CarlaBridge, "carla_bridge")
+            self.bridge = self._add(self._bridge, "carla_bridge")
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -134,7 +142,7 @@ class Graph:
         """Spins until the agent's program is over, `done`, or a signal."""
         spin(self._executor, done or (lambda: self.agent.finished), stop)
 
-    def _add(self, make: Callable[..., Node], name: str, **extra: object) -> Node:
+    def _add(self, make: Callable[..., N], name: str, **extra: object) -> N:
         overrides = [Parameter(key, value=value) for key, value in self.settings[name].items()]
         node = make(
             parameter_overrides=overrides, namespace=self._namespace, use_global_arguments=False,

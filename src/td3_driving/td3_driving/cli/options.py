@@ -135,5 +135,6 @@ def add_bench(commands: Commands) -> None:
         "frame to command.",
     )  # fmt: skip
     parser.add_argument("what", choices=("loop",), help="what to measure")
+    _policy(parser, default="pure_pursuit")
     parser.add_argument("--steps", type=int, default=3000, help="ticks to measure (default: 3000)")
     _common(parser)

@@ -23,6 +23,7 @@ from td3_driving.cli.settings import Settings, change, change_by_text, load_sett
 from td3_driving.driving.episodes import training_plan
 from td3_driving.evaluation.curve import draw_learning_curve
 from td3_driving.evaluation.metrics import Summary, summarise
+from td3_driving.evaluation.story import draw_story, read_tracks
 from td3_driving.nodes.running import stop_on_signals
 
 RUNS = Path("runs")
@@ -73,6 +74,9 @@ def conclude(runner: Runner, run_dir: Path) -> dict[str, Any]:
     temporary.write_text(json.dumps({**figures, "tests": tests}, indent=1) + "\n")
     temporary.replace(run_dir / "summary.json")
     draw_learning_curve(run_dir / "metrics.jsonl", run_dir / "learning_curve.png")
+    if tests:
+        tracks = read_tracks(run_dir / "closing_test.npz")
+        draw_story(run_dir / "metrics.jsonl", tracks, run_dir / "story.png")
     return figures
 
 
