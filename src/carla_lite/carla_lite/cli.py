@@ -6,11 +6,13 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 from carla_lite import __version__
 from carla_lite.roads import UnknownMapError
 from carla_lite.server import CARLA_VERSION, PortInUseError, Server
+from carla_lite.world.warmup import warm_up
 
 _DESCRIPTION = f"""\
 A stand-in for the CARLA {CARLA_VERSION} simulator: the unmodified `carla` client connects to it,
@@ -32,6 +34,8 @@ Once clients can connect it prints one line:
 It ends cleanly on Ctrl-C and SIGTERM.
 """
 _PARENT_POLL_S = 0.5
+_SLOW_START_S = 2.0
+_COMPILING = "carla-lite: compiling the renderer, which happens once per installation"
 
 
 def _port(text: str) -> int:
@@ -127,6 +131,13 @@ async def _serve(server: Server, parent: int | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the server; returns the exit code, 2 when it could not start."""
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:  # before the server could listen to signals
+        return 0
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parent = os.getppid()
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="carla-lite: %(message)s", stream=sys.stderr)
@@ -150,6 +161,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    notice = threading.Timer(_SLOW_START_S, print, (_COMPILING,), {"file": sys.stderr})
+    notice.daemon = True
+    notice.start()
+    warm_up()
+    notice.cancel()
     asyncio.run(_serve(server, parent if options.exit_with_parent else None))
     return 0
 

@@ -124,6 +124,16 @@ def test_an_unknown_method_and_a_wrong_arity_are_named(server: LiteServer) -> No
         assert flag is True and "transform: expected a list of 2" in message
 
 
+def test_traffic_managers_find_each_other(server: LiteServer) -> None:
+    with RawClient(server.port) as client:
+        assert client.call("is_traffic_manager_running", 8000) == [[1, False]]
+        assert client.call("add_traffic_manager_running", ["10.0.0.7", 8000]) == [[1, True]]
+        assert client.call("add_traffic_manager_running", ["10.0.0.8", 8000]) == [[1, False]]
+        assert client.call("get_traffic_manager_running", 8000) == [[1, ["10.0.0.7", 8000]]]
+        assert client.call("destroy_traffic_manager", 8000) == [[1, True]]
+        assert client.call("is_traffic_manager_running", 8000) == [[1, False]]
+
+
 @given(_values)
 def test_parsing_accepts_requests_and_nothing_else(value: Any) -> None:
     try:

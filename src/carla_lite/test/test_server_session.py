@@ -141,7 +141,7 @@ def test_physics_lights_weather_and_spectator_read_back(rig: Rig) -> None:
     assert (seen.rotation.pitch, seen.rotation.yaw, seen.rotation.roll) == (-30.0, 45.0, 5.0)
 
 
-def test_debug_shapes_and_traffic_manager_calls_are_accepted(rig: Rig) -> None:
+def test_debug_shapes_are_accepted_and_empty_lists_given(rig: Rig) -> None:
     rig.world.debug.draw_line(carla.Location(), carla.Location(x=1.0))
     rig.world.debug.draw_string(carla.Location(), "here")
     rig.world.debug.draw_box(carla.BoundingBox(), carla.Rotation())

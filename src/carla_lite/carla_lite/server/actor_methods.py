@@ -114,10 +114,8 @@ def set_actor_target_angular_velocity(
 
 @_void
 def set_actor_simulate_physics(simulation: Simulation, actor_id: Wire, enabled: Wire) -> None:
-    """A vehicle without physics stands where it is put; everything else does so anyway."""
-    actor = simulation.world.actor(_id(actor_id))
-    if isinstance(actor, Vehicle):
-        actor.simulate_physics = codec.decode_bool(enabled, "enabled")
+    """Freezes a vehicle or lets it go."""
+    simulation.world.set_simulate_physics(_id(actor_id), codec.decode_bool(enabled, "enabled"))
 
 
 @_value

@@ -143,9 +143,14 @@ class Server:
     def start(self) -> None:
         """Serves on a thread of its own; returns when clients can connect."""
         ready = threading.Event()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self.serve(ready.set)), name="carla-lite", daemon=True
-        )
+
+        def run() -> None:
+            try:
+                asyncio.run(self.serve(ready.set))
+            finally:
+                ready.set()  # also when it failed: nobody must wait for ever
+
+        self._thread = threading.Thread(target=run, name="carla-lite", daemon=True)
         self._thread.start()
         ready.wait()
 

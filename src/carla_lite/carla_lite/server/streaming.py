@@ -15,7 +15,7 @@ from collections.abc import Callable
 from carla_lite.server.packing import Parts
 
 STALLED_AFTER_S = 10.0
-"""A reader which takes nothing for so long while a tick waits for it is cut off."""
+"""A reader which has not taken its message after so long, while a tick waits, is cut off."""
 
 _EXPECTED_FOR_S = 0.25
 _ACCEPT_PAUSE_S = 0.5
@@ -90,7 +90,9 @@ class Streams:
 
     def expect(self, stream_id: int) -> None:
         """Notes that a client has asked for a token and is about to subscribe."""
-        self._expected[stream_id] = self._loop.time() + _EXPECTED_FOR_S
+        now = self._loop.time()
+        self._expected = {key: until for key, until in self._expected.items() if until > now}
+        self._expected[stream_id] = now + _EXPECTED_FOR_S
 
     async def settle(self) -> None:
         """Waits a moment for subscribers on their way, so that a first tick is not lost on them."""
@@ -154,7 +156,7 @@ class Streams:
             if self._loop.time() > deadline:
                 for stream_id, reader in waiting:
                     _log.warning(
-                        "a reader of stream %d took nothing for %.0f s: disconnected",
+                        "a reader of stream %d took no message for %.0f s: disconnected",
                         stream_id,
                         STALLED_AFTER_S,
                     )

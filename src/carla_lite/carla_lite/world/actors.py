@@ -179,6 +179,11 @@ class Vehicle(Actor):
         self.state[WHEEL] = self.state[YAW_RATE] = 0.0
         self.velocity = velocity
 
+    def halt(self) -> None:
+        """Takes all motion out of it."""
+        self.state[SPEED] = self.state[WHEEL] = self.state[YAW_RATE] = 0.0
+        self._last_velocity = ORIGIN
+
     def drive(self, duration_s: float) -> None:
         """Obeys its control for a while; it stands on the road from then on."""
         if self.simulate_physics:

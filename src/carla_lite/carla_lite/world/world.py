@@ -272,6 +272,14 @@ class World:
         vehicle = self.vehicle(actor_id)
         vehicle.velocity = check_vector(velocity, "target velocity (m/s)", MAX_SPEED_MPS)
 
+    def set_simulate_physics(self, actor_id: int, enabled: bool) -> None:
+        """A vehicle without physics stands where it is put; everything else does so anyway."""
+        actor = self.actor(actor_id)
+        if isinstance(actor, Vehicle):
+            actor.simulate_physics = enabled
+            if not enabled:
+                actor.halt()
+
     def set_target_angular_velocity(self, actor_id: int, velocity_deg_s: Vector3) -> None:
         """Sets how fast a vehicle turns right now (deg/s about z, positive to the right); its
         wheels take over from there."""
