@@ -179,15 +179,9 @@ def _lane_graph(carla_map: carla.Map) -> tuple[dict[LaneKey, FloatArray], nx.DiG
 
 def _lane_centre(entry: carla.Waypoint) -> FloatArray:
     """The lane's centre (N, 2) in REP-103, sampled from its entry to just before its end."""
-    key, waypoint, locations, forwards = _key(entry), entry, [entry.transform.location], 0.0
-    while True:
-        following = waypoint.next(_SAMPLING_M)
-        if not following or _key(following[0]) != key:
-            break
-        step = following[0].s - waypoint.s
-        if step * forwards < 0:  # a ring of one road begins again
-            break
-        forwards, waypoint = step, following[0]
+    waypoint, locations = entry, [entry.transform.location]
+    while (following := waypoint.next(_SAMPLING_M)) and _key(following[0]) == _key(entry):
+        waypoint = following[0]
         locations.append(waypoint.transform.location)
     return mirror_points([(location.x, location.y) for location in locations])
 
