@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carla_lite.render.cars import draw_cars
-from carla_lite.render.ground import LEVELS, TEXEL_M, Ground, pack
-from carla_lite.render.lookup import cast_rays, look_up
+from carla_lite.render.ground import LEVELS, TEXEL_M, Ground
+from carla_lite.render.lookup import cast_rays, find_runs, look_up_ground, look_up_sky
 from carla_lite.render.textures import (
     SKY_BOTTOM_RAD,
     SKY_HEIGHT,
@@ -55,8 +55,9 @@ class PinholeCamera:
             )
         self.width, self.height, self.fov_deg = int(width), int(height), float(fov_deg)
         self.focal_px = 0.5 * self.width / math.tan(math.radians(self.fov_deg) / 2)
-        self._ground = np.zeros((self.height, self.width, 3), np.float32)
-        self._code = np.zeros((self.height, self.width, 4), np.uint8)
+        self._rays = np.zeros((3, self.height, self.width), np.float32)
+        self._code = np.zeros((4, self.height, self.width), np.uint8)
+        self._runs = np.zeros((0, 4), np.int64)
         self._cast_for: tuple[float, ...] | None = None
         # The panorama whose columns are nearest to the pixels.
         per_pixel = SKY_WIDTH / (2 * math.pi) / self.focal_px
@@ -93,18 +94,18 @@ class PinholeCamera:
         pixels = out.view(np.uint32)[..., 0]
         height = max(location[2], _LEAST_HEIGHT_M)
         matrix = self._cast(rotation[0], rotation[2], height, ground.look.haze_m)
-        look = ground.look
-        colours = np.array([pack(look.white), pack(look.yellow), pack(look.mist)], np.uint32)
         yaw = math.radians(rotation[1] % 360.0)
-        look_up(
-            pixels,
-            self._ground,
-            self._code,
+        flat, rays = pixels.reshape(-1), self._rays.reshape(3, -1)
+        look_up_sky(flat, rays, self._runs, ground.skies[self._sky_level], yaw)
+        look_up_ground(
+            flat,
+            rays,
+            self._code.reshape(4, -1),
+            self._runs,
             ground.texels,
             ground.levels,
-            ground.skies[self._sky_level],
             detail_tile(),
-            colours,
+            ground.colours,
             (location[0] - ground.origin_m[0], location[1] - ground.origin_m[1], yaw),
             TEXEL_M,
         )
@@ -117,7 +118,7 @@ class PinholeCamera:
                 yaw,
                 matrix,
                 self.focal_px,
-                look,
+                ground.look,
             )
         return out
 
@@ -156,7 +157,7 @@ class PinholeCamera:
                 float(SKY_HEIGHT // shrink),
             )
             cast_rays(
-                self._ground,
+                self._rays,
                 self._code,
                 self.focal_px,
                 matrix,
@@ -166,6 +167,7 @@ class PinholeCamera:
                 haze_m,
                 sky_scale,
             )
+            self._runs = find_runs(self._code.reshape(4, -1))
             self._cast_for = key
         return matrix
 

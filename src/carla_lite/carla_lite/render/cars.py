@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from carla_lite.render.look import Look
 from carla_lite.render.lookup import SKY
-from carla_lite.render.texel import OPAQUE, inline, jit, scale
+from carla_lite.render.texel import OPAQUE, inline, jit, narrow, scale, widen
 
 _NEAR_M = 0.2
 _FAR_M = 300.0
@@ -155,7 +155,7 @@ def _shadow(
     )
     for v in range(v0, v1):
         for u in range(u0, u1):
-            if code[v, u, 0] == SKY:
+            if code[0, v, u] == SKY:
                 continue
             x, y, z = _ray(u + 0.5, v + 0.5, matrix, focal_px, columns, rows)
             dx, dy = -height_m / z * x - x0, -height_m / z * y - y0
@@ -164,8 +164,8 @@ def _shadow(
             edge = math.hypot(ox, oy) / (2 * soft)
             if edge < 1.0:
                 fall = 1.0 - edge * edge * (3.0 - 2.0 * edge)
-                gain = int(128.0 * (1.0 - 0.55 * fall * (1.0 - code[v, u, 2] / 256.0)))
-                pixels[v, u] = scale(pixels[v, u], gain) | OPAQUE
+                gain = int(128.0 * (1.0 - 0.55 * fall * (1.0 - code[2, v, u] / 256.0)))
+                pixels[v, u] = narrow(scale(widen(pixels[v, u]), gain)) | OPAQUE
 
 
 @inline

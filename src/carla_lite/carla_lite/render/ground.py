@@ -19,7 +19,7 @@ _BLOCK_M = TEXEL_M * 2 ** (LEVELS - 1)
 _MARGIN_M = 12.0
 _SKY_LEVELS = 4
 
-Texels = NDArray[np.uint32]
+Texels = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,8 @@ class Ground:
         origin_m: x, y of the raster's first corner, CARLA's frame; beyond it grass repeats.
         shape: Rows (y) and columns (x) of the finest level.
         texels, levels: All levels and the grass tile, see `lookup.look_up`.
-        skies: uint32 panoramas of halving resolution.
+        colours: uint64 (3,), white paint, yellow paint and mist as texels.
+        skies: Panoramas of halving resolution.
         look: Colours and light.
     """
 
@@ -38,6 +39,7 @@ class Ground:
     shape: tuple[int, int]
     texels: Texels
     levels: NDArray[np.int64]
+    colours: Texels
     skies: tuple[Texels, ...]
     look: Look
 
@@ -59,9 +61,9 @@ class Ground:
         masks = Painter((rows, columns), origin, TEXEL_M).paint(network, look, rng)
 
         table, size = _layout((rows, columns), first)
-        texels = np.empty(size, np.uint32)
+        texels = np.empty(size, np.uint64)
         views = [_views(texels, row) for row in table]
-        tile = grass_tile(look).view(np.uint32)[..., 0]
+        tile = _widened(grass_tile(look))
         views[0][1][...] = tile
         colour_ground(
             views[0][0],
@@ -69,25 +71,32 @@ class Ground:
             tile,
             asphalt_tile(),
             wear_tile(),
-            np.array([pack(c) for c in (look.asphalt, look.sidewalk, look.kerb)], np.uint32),
+            np.array([pack(c) for c in (look.asphalt, look.sidewalk, look.kerb)]),
             look.paint_wear,
             (int(table[0, 5]), int(table[0, 6])),
         )
-        white, yellow = pack(look.white), pack(look.yellow)
+        colours = np.array([pack(c) for c in (look.white, look.yellow, look.mist)])
         for level in range(1, LEVELS):
             for fine, coarse in zip(views[level - 1], views[level], strict=True):
-                halve(fine, coarse, level == 1, white, yellow)
-        return Ground(origin, (rows, columns), texels, table, _skies(look), look)
+                halve(fine, coarse, level == 1, colours[0], colours[1])
+        return Ground(origin, (rows, columns), texels, table, colours, _skies(look), look)
 
-    def level(self, index: int) -> Texels:
-        """uint32 (rows, columns) of one level, without copying; paint is mixed in from 1 on."""
-        return _views(self.texels, self.levels[index])[0]
+    def picture(self, level: int) -> NDArray[np.uint8]:
+        """uint8 (rows, columns, 3) BGR of one level from 1 on, seen from above, paint mixed in."""
+        texels = _views(self.texels, self.levels[level])[0]
+        channels = texels.view(np.uint16).reshape(*texels.shape, 4)
+        return channels[..., [0, 2, 1]].astype(np.uint8)
 
 
-def pack(colour: Colour) -> np.uint32:
-    """A colour as a BGRA texel without paint."""
+def pack(colour: Colour) -> np.uint64:
+    """A colour as a texel without paint."""
     b, g, r = (int(min(255.0, max(0.0, c))) for c in colour)
-    return np.uint32(b | g << 8 | r << 16 | 128 << 24)
+    return np.uint64(b | r << 16 | g << 32 | 128 << 48)
+
+
+def _widened(bgra: NDArray[np.uint8]) -> Texels:
+    """uint8 (H, W, 4) to texels."""
+    return np.ascontiguousarray(bgra[..., [0, 2, 1, 3]].astype(np.uint16)).view(np.uint64)[..., 0]
 
 
 def _layout(shape: tuple[int, int], first: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
@@ -111,10 +120,10 @@ def _views(texels: Texels, row: NDArray[np.int64]) -> tuple[Texels, Texels]:
 
 
 def _skies(look: Look) -> tuple[Texels, ...]:
-    skies = [sky_panorama(look).view(np.uint32)[..., 0]]
+    skies = [_widened(sky_panorama(look))]
     for _ in range(_SKY_LEVELS - 1):
         fine = skies[-1]
-        coarse = np.empty((fine.shape[0] // 2, fine.shape[1] // 2), np.uint32)
-        halve(fine, coarse, False, np.uint32(0), np.uint32(0))
+        coarse = np.empty((fine.shape[0] // 2, fine.shape[1] // 2), np.uint64)
+        halve(fine, coarse, False, np.uint64(0), np.uint64(0))
         skies.append(coarse)
     return tuple(skies)

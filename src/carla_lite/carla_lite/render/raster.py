@@ -7,18 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from carla_lite.render.texel import (
-    BYTES,
-    NO_PAINT,
-    RGB,
-    U24,
-    jit,
-    mix,
-    narrow,
-    painted,
-    scale,
-    widen,
-)
+from carla_lite.render.texel import BYTES, COLOUR, NO_PAINT, U48, jit, mix, painted, scale
 
 
 @jit
@@ -58,23 +47,23 @@ def stroke(
 
 @jit
 def colour_ground(
-    out: NDArray[np.uint32],
+    out: NDArray[np.uint64],
     masks: NDArray[np.uint8],
-    grass: NDArray[np.uint32],
+    grass: NDArray[np.uint64],
     grain: NDArray[np.uint8],
     wear: NDArray[np.uint8],
-    colours: NDArray[np.uint32],
+    colours: NDArray[np.uint64],
     paint_wear: float,
     phase: tuple[int, int],
 ) -> None:
     """Fills the finest level of the ground from its masks.
 
     Args:
-        out: uint32 (H, W), written.
+        out: uint64 (H, W), written.
         masks: uint8 (5, H, W), see `painting.Masks`.
-        grass: uint32 (T, T) tile.
+        grass: uint64 (T, T) tile.
         grain, wear: uint8 (T, T) tiles.
-        colours: uint32 (3,), of asphalt, sidewalk and kerb.
+        colours: uint64 (3,), of asphalt, sidewalk and kerb.
         paint_wear: Share of the paint that is chipped, 0 to 1.
         phase: Column and row of the tile at the first texel.
     """
@@ -85,7 +74,7 @@ def colour_ground(
         ty = (y + phase[1]) & tile
         for x in range(columns):
             tx = (x + phase[0]) & tile
-            colour = np.uint64(grass[ty, tx])
+            colour = grass[ty, tx]
             if asphalt[y, x] == 0 and sidewalk[y, x] == 0 and lines[y, x] == 128:
                 out[y, x] = colour
                 continue
@@ -106,16 +95,16 @@ def colour_ground(
                 # Paint fades where the noise is below the share that is worn.
                 fade = min(1.0, max(0.0, (110.0 * paint_wear - float(wear[ty, tx])) / 60.0))
                 cover = int(cover * (1.0 - 0.45 * fade))
-            out[y, x] = (colour & RGB) | (np.uint64(cover + 128) << U24)
+            out[y, x] = (colour & COLOUR) | (np.uint64(cover + 128) << U48)
 
 
 @jit
 def halve(
-    fine: NDArray[np.uint32],
-    coarse: NDArray[np.uint32],
+    fine: NDArray[np.uint64],
+    coarse: NDArray[np.uint64],
     has_paint: bool,
-    white: np.uint32,
-    yellow: np.uint32,
+    white: np.uint64,
+    yellow: np.uint64,
 ) -> None:
     """Averages 2 x 2 texels, mixing in the paint of a finest level."""
     rows, columns = coarse.shape
@@ -124,10 +113,10 @@ def halve(
             total = np.uint64(0x0002000200020002)  # rounds to nearest
             for i in range(2):
                 for j in range(2):
-                    colour = np.uint64(fine[2 * y + i, 2 * x + j])
+                    colour = fine[2 * y + i, 2 * x + j]
                     if has_paint:
-                        if colour >> U24 != np.uint64(128):
+                        if colour >> U48 != np.uint64(128):
                             colour = painted(colour, 1.0, white, yellow)
-                        colour = (colour & RGB) | NO_PAINT
-                    total += widen(colour)
-            coarse[y, x] = narrow((total >> np.uint64(2)) & BYTES)
+                        colour = (colour & COLOUR) | NO_PAINT
+                    total += colour
+            coarse[y, x] = (total >> np.uint64(2)) & BYTES

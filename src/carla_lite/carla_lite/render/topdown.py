@@ -26,9 +26,7 @@ def topdown(ground: Ground, width: int) -> tuple[NDArray[np.uint8], Transform]:
         raise ValueError(f"topdown width is {width}: use at least 1 pixel")
     rows, columns = ground.shape
     height = max(1, round(width * rows / columns))
-    fine = ground.level(1)
-    picture = fine.view(np.uint8).reshape(*fine.shape, 4)
-    shrunk = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    picture = cv2.resize(ground.picture(1), (width, height), interpolation=cv2.INTER_AREA)
     scale_x, scale_y = width / (columns * TEXEL_M), height / (rows * TEXEL_M)
     transform = np.array(
         [
@@ -36,4 +34,4 @@ def topdown(ground: Ground, width: int) -> tuple[NDArray[np.uint8], Transform]:
             [0.0, scale_y, -ground.origin_m[1] * scale_y - 0.5],
         ]
     )
-    return np.ascontiguousarray(shrunk[..., :3]), transform
+    return np.asarray(picture, np.uint8), transform
