@@ -56,7 +56,7 @@ class AgentParameters:
         1500, "decisions before the first update, at most a tenth of the run's", "", 1, 10**9
     )
     replay_capacity: int = parameter(100_000, "decisions remembered", "", 1000, 10**8)
-    batch_size: int = parameter(64, "decisions per update", "", 2, 65_536)
+    batch_size: int = parameter(32, "decisions per update", "", 2, 65_536)
     actor_lr: float = parameter(1e-4, "the actor's learning rate", "", 1e-8, 1.0)
     critic_lr: float = parameter(3e-4, "the critic's learning rate", "", 1e-8, 1.0)
     gamma: float = parameter(0.99, "discount per decision", "", 0.0, 1.0)
