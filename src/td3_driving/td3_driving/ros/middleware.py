@@ -27,11 +27,19 @@ def config_file(name: str) -> Path:
     raise FileNotFoundError(f"no {name} in {' or '.join(map(str, folders))}; build the workspace")
 
 
-def prepare_middleware() -> None:
-    """Sets the environment of Fast DDS, where the user has not; before rclpy.init.
+def middleware_environment() -> dict[str, str]:
+    """What the environment of Fast DDS should have, as far as the user has not set it.
 
     The default shared-memory segment (549 KB) is smaller than one 800x600 picture, which then gets
     lost between processes; and discovery reaches the whole subnet unless told otherwise.
     """
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(config_file("fastdds.xml")))
+    wanted = {
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "FASTRTPS_DEFAULT_PROFILES_FILE": str(config_file("fastdds.xml")),
+    }
+    return {name: value for name, value in wanted.items() if name not in os.environ}
+
+
+def prepare_middleware() -> None:
+    """Sets the environment of Fast DDS; before rclpy.init."""
+    os.environ.update(middleware_environment())

@@ -1,0 +1,115 @@
+"""The launch description of a plan; the one module here that needs launch and launch_ros."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from launch import Action, LaunchContext, LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+    Shutdown,
+    TimerAction,
+)
+from launch.event_handlers import OnProcessExit
+from launch.events.process import ProcessExited
+from launch_ros.actions import Node
+from launch_ros.substitutions import ExecutableInPackage
+
+from td3_driving.launching.arguments import ARGUMENTS, Mode
+from td3_driving.launching.plan import Command, NodeProcess, Plan, make_plan
+from td3_driving.ros.middleware import config_file
+
+SAVING_S = "120"
+"""How long a process may take to end after SIGINT: the agent writes its whole replay memory."""
+
+
+def describe(mode: Mode) -> LaunchDescription:
+    """The launch description of train, drive or evaluate."""
+    return LaunchDescription(
+        [
+            *(
+                DeclareLaunchArgument(
+                    argument.name, default_value=argument.default,
+                    description=argument.description, choices=list(argument.choices) or None,
+                )
+                for argument in ARGUMENTS[mode]
+            ),
+            OpaqueFunction(function=start, args=[mode]),
+        ]
+    )  # fmt: skip
+
+
+def start(context: LaunchContext, mode: Mode) -> list[Action]:
+    """The actions that the arguments in the context ask for."""
+    given = context.launch_configurations
+    values = {argument.name: given[argument.name] for argument in ARGUMENTS[mode]}
+    return actions(make_plan(mode, values, time.strftime("%Y%m%d-%H%M%S")))
+
+
+def actions(plan: Plan) -> list[Action]:
+    """Environment first, then processes; the end of any of them is the end of all."""
+    processes = [_node(node, plan.namespace) for node in plan.nodes]
+    if plan.composed is not None:
+        processes.append(_command(plan.composed))
+    if plan.simulator is not None:
+        processes.append(_command(plan.simulator))
+    return [
+        *(SetEnvironmentVariable(*item) for item in plan.environment.items()),
+        *(
+            RegisterEventHandler(OnProcessExit(target_action=process, on_exit=_on_exit))
+            for process in processes
+        ),
+        *processes,
+        *([] if plan.rviz is None else [_rviz(plan)]),
+        *([] if plan.stop_after_s is None else [_stop_after(plan.stop_after_s)]),
+    ]
+
+
+def _on_exit(event: ProcessExited, context: LaunchContext) -> Action | None:
+    """Shuts all down: with exit code 0 if the process ended well, else with 1."""
+    if context.is_shutdown:
+        return None
+    if event.returncode != 0:
+        # launch has no other way to end with an exit code than an exception.
+        raise RuntimeError(f"{event.process_name} ended with exit code {event.returncode}")
+    return Shutdown(reason=f"{event.process_name} is done")
+
+
+def _node(node: NodeProcess, namespace: str) -> Node:
+    return Node(
+        package="td3_driving", executable=node.name, name=node.name, namespace=namespace,
+        parameters=list(node.parameters), output="screen", sigterm_timeout=SAVING_S,
+    )  # fmt: skip
+
+
+def _command(command: Command) -> ExecuteProcess:
+    executable: Any = ExecutableInPackage(command.executable, command.package)
+    return ExecuteProcess(
+        cmd=[executable, *command.arguments], name=command.executable, output="screen",
+        sigterm_timeout=SAVING_S,
+    )  # fmt: skip
+
+
+def _rviz(plan: Plan) -> Action:
+    try:
+        get_package_prefix("rviz2")
+    except PackageNotFoundError:
+        return LogInfo(msg="rviz2 is not installed (apt install ros-jazzy-rviz2); going on without")
+    return Node(
+        package="rviz2", executable="rviz2", name="rviz2", namespace=plan.namespace,
+        arguments=["-d", str(config_file("td3_driving.rviz"))],
+        # Where things are is asked for at the time of the pictures, which the simulator keeps.
+        parameters=[{"use_sim_time": True}],
+        remappings=list(plan.rviz or ()),
+    )  # fmt: skip
+
+
+def _stop_after(seconds: float) -> TimerAction:
+    return TimerAction(period=seconds, actions=[Shutdown(reason="the time is over")])
