@@ -155,11 +155,12 @@ def test_loading_a_map_clears_everything_but_the_settings(world: World) -> None:
     car = _car(world)
     world.apply_settings(EpisodeSettings(synchronous=True, fixed_delta_s=0.1))
     world.tick()
-    episode, frame, spectator = world.episode_id, world.frame, world.spectator.id
+    episode, frame, spectator = world.episode_id, world.frame, world.population.spectator.id
     world.load("/Game/Maps/LiteTown_1")
     assert (world.map_name, world.episode_id, world.elapsed_s) == ("LiteTown_1", episode + 1, 0.0)
-    assert list(world.actors) == [world.spectator.id]
-    assert world.spectator.id > car.id > spectator
+    assert list(world.actors) == [world.population.spectator.id]
+    assert world.population.spectator.id > car.id > spectator
+    assert world.population.bounding_box(car.id) == car.bounding_box  # remembered
     assert world.settings.synchronous and world.tick() == frame + 1
     assert world.elapsed_s == 0.1
 
@@ -188,7 +189,7 @@ def test_refusals_name_their_reason(world: World) -> None:
     with pytest.raises(InvalidValueError, match="target velocity"):
         world.set_target_velocity(car.id, Vector3(math.nan))
     with pytest.raises(WorldError, match="spectator"):
-        world.destroy(world.spectator.id)
+        world.destroy(world.population.spectator.id)
     assert len(world.actors) == 3
 
 

@@ -62,14 +62,14 @@ def get_actors_by_id(simulation: Simulation, actor_ids: Wire) -> Wire:
 @_value
 def get_spectator(simulation: Simulation) -> Wire:
     """The free camera."""
-    return codec.encode_actor(simulation.world.spectator, simulation.streams.port)
+    return codec.encode_actor(simulation.world.population.spectator, simulation.streams.port)
 
 
 @_value
 def get_actor_bounding_box(simulation: Simulation, actor_id: Wire) -> Wire:
     """Also that of a destroyed actor."""
     key = _id(actor_id)
-    return codec.encode_box(simulation.world.bounding_box(key), key)
+    return codec.encode_box(simulation.world.population.bounding_box(key), key)
 
 
 @_void
@@ -87,7 +87,7 @@ def set_actor_transform(simulation: Simulation, actor_id: Wire, transform: Wire)
 @_void
 def set_actor_location(simulation: Simulation, actor_id: Wire, location: Wire) -> None:
     """Teleports it without turning it."""
-    actor = simulation.world.actor(_id(actor_id))
+    actor = simulation.world.population.actor(_id(actor_id))
     place = actor.mount if actor.parent_id in simulation.world.actors else actor.transform
     simulation.world.set_transform(
         actor.id, Transform(codec.decode_vector(location, "location"), place.rotation)
@@ -121,20 +121,21 @@ def set_actor_simulate_physics(simulation: Simulation, actor_id: Wire, enabled: 
 @_value
 def get_physics_control(simulation: Simulation, actor_id: Wire) -> Wire:
     """How it drives."""
-    return codec.encode_physics(simulation.world.vehicle(_id(actor_id)))
+    return codec.encode_physics(simulation.world.population.vehicle(_id(actor_id)))
 
 
 @_void
 def set_vehicle_light_state(simulation: Simulation, actor_id: Wire, lights: Wire) -> None:
     """Stored."""
     (flags,) = codec.decode_list(lights, 1, "light state")
-    simulation.world.vehicle(_id(actor_id)).lights = codec.decode_int(flags, "light state")
+    vehicle = simulation.world.population.vehicle(_id(actor_id))
+    vehicle.lights = codec.decode_int(flags, "light state")
 
 
 @_value
 def get_vehicle_light_state(simulation: Simulation, actor_id: Wire) -> Wire:
     """As it was set."""
-    return [simulation.world.vehicle(_id(actor_id)).lights]
+    return [simulation.world.population.vehicle(_id(actor_id)).lights]
 
 
 @_value

@@ -127,8 +127,8 @@ class Simulation:
             if sensor.type_id == COLLISION and sensor.parent_id == collision.actor_id:
                 port = self.streams.port
                 message = pack_collision(
-                    codec.encode_actor(world.actor(collision.actor_id), port),
-                    codec.encode_actor(world.actor(collision.other_id), port),
+                    codec.encode_actor(world.population.actor(collision.actor_id), port),
+                    codec.encode_actor(world.population.actor(collision.other_id), port),
                     collision.impulse,
                     world.frame,
                     world.elapsed_s,

@@ -102,6 +102,8 @@ def resolve(bodies: list[Actor]) -> list[Collision]:
     Returns:
         Two entries per contact, one for each side, in a fixed order.
     """
+    if len(bodies) < 2:
+        return []
     boxes = np.array([body.footprint() for body in bodies])
     movable = np.array([isinstance(body, Vehicle) and body.simulate_physics for body in bodies])
     collisions: list[Collision] = []

@@ -80,7 +80,7 @@ class _Camera:
         self._hidden = _carrier_of(sensor, world)
 
     def read(self, sensor: Sensor, world: "World") -> Image:
-        boxes = world.boxes(self._hidden)
+        boxes = world.population.boxes(self._hidden)
         self._camera.render(
             world.ground,
             sensor.transform.location,

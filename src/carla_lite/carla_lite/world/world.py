@@ -3,9 +3,6 @@
 import math
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
 from carla_lite.render import Ground
 from carla_lite.roads import RoadNetwork, make_map
 from carla_lite.world import collisions
@@ -13,10 +10,9 @@ from carla_lite.world.actors import Actor, Attachment, Sensor, Vehicle
 from carla_lite.world.blueprints import PROPS, VEHICLES, Blueprint
 from carla_lite.world.dynamics import MAX_SPEED_MPS, MAX_SPIN_DEG_S, YAW_RATE, VehicleControl
 from carla_lite.world.environment import EpisodeSettings, Weather
-from carla_lite.world.errors import SpawnError, UnknownActorError, WorldError, WrongActorKindError
+from carla_lite.world.errors import SpawnError, WrongActorKindError
 from carla_lite.world.geo import GeoReference
 from carla_lite.world.geometry import (
-    BoundingBox,
     Rotation,
     Transform,
     Vector3,
@@ -24,6 +20,7 @@ from carla_lite.world.geometry import (
     check_vector,
     compose,
 )
+from carla_lite.world.population import Population
 from carla_lite.world.sensor_blueprints import RGB_CAMERA, SENSORS
 from carla_lite.world.sensors import Instrument, Reading, make_instrument
 from carla_lite.world.snapshot import WorldSnapshot, snapshot_of
@@ -31,10 +28,6 @@ from carla_lite.world.snapshot import WorldSnapshot, snapshot_of
 BLUEPRINTS: dict[str, Blueprint] = {
     blueprint.id: blueprint for blueprint in (*VEHICLES, *PROPS, *SENSORS)
 }
-MAX_ACTORS = 10_000
-_TOMBSTONES = 10_000
-_SPECTATOR_VIEW = Transform(Vector3(0.0, 0.0, 50.0), Rotation(-90.0, 0.0, 0.0))
-_PROP_COLOR_BGR = (60.0, 110.0, 200.0)
 
 
 class World:
@@ -50,8 +43,7 @@ class World:
         elapsed_s: simulated time since the episode began.
         settings: change them with `apply_settings`.
         weather: change it with `set_weather`.
-        actors: the living by id, in the order in which they were spawned.
-        spectator: CARLA's free camera, an actor which is always there.
+        population: everyone in it, the spectator included.
         collisions: what the last tick's contacts did to whom.
         due: the sensors which have a reading for the last tick.
     """
@@ -81,8 +73,7 @@ class World:
         self.settings = EpisodeSettings()
         self.weather = Weather()
         self.episode_id = first_episode_id - 1
-        self._next_id = 1
-        self._tombstones: dict[int, BoundingBox] = {}
+        self.population = Population()
         self.load(map_name)
 
     def load(self, map_name: str) -> None:
@@ -100,14 +91,10 @@ class World:
             self.__dict__.pop(name, None)
         self.episode_id += 1
         self.elapsed_s = 0.0
-        self.actors: dict[int, Actor] = {}
+        self.population = self.population.successor()
         self.collisions: list[collisions.Collision] = []
         self.due: list[Sensor] = []
         self._instruments: dict[int, Instrument] = {}
-        self._vehicles: list[Vehicle] = []
-        self._bodies: list[Actor] = []
-        self._boxes: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
-        self.spectator = self._enrol(Actor(self._new_id(), "spectator", _SPECTATOR_VIEW))
 
     @cached_property
     def opendrive(self) -> str:
@@ -131,6 +118,11 @@ class World:
             Transform(Vector3(x, y, z), Rotation(0.0, yaw, 0.0))
             for x, y, z, yaw in self.network.spawn_points.tolist()
         ]
+
+    @property
+    def actors(self) -> dict[int, Actor]:
+        """The living by id."""
+        return self.population.actors
 
     @property
     def delta_s(self) -> float:
@@ -167,12 +159,20 @@ class World:
                 f"blueprint {type_id!r} not found; "
                 "world.get_blueprint_library() lists what can be spawned"
             )
-        if len(self.actors) >= MAX_ACTORS:
-            raise SpawnError(f"the world is full: {MAX_ACTORS} actors; destroy some first")
+        self.population.check_room()
         resolved = blueprint.resolve(attributes or {})
         mount = check_transform(transform or Transform())
-        place = compose(self.actor(parent_id).transform, mount) if parent_id else mount
-        common = (self._next_id, type_id, place, resolved, blueprint, parent_id, mount, attachment)
+        place = compose(self.population.actor(parent_id).transform, mount) if parent_id else mount
+        common = (
+            self.population.next_id,
+            type_id,
+            place,
+            resolved,
+            blueprint,
+            parent_id,
+            mount,
+            attachment,
+        )
         actor: Actor
         if blueprint.physics is not None:
             actor = Vehicle(*common, physics=blueprint.physics)
@@ -181,28 +181,14 @@ class World:
             actor = Sensor(*common, period_s=period_s)
         else:
             actor = Actor(*common)
-        rivals = [body for body in self._bodies if body.id != parent_id]
+        rivals = [body for body in self.population.bodies if body.id != parent_id]
         if actor.is_body and collisions.is_occupied(actor, rivals):
             raise SpawnError("Spawn failed because of collision at spawn position")
-        self._new_id()
-        return self._enrol(actor)
-
-    def _new_id(self) -> int:
-        """Ids are never used twice, so that no old stream or handle meets a new actor."""
-        self._next_id += 1
-        return self._next_id - 1
-
-    def _enrol(self, actor: Actor) -> Actor:
         if isinstance(actor, Sensor):
             instrument = make_instrument(actor, self)
             if instrument is not None:
                 self._instruments[actor.id] = instrument
-        self.actors[actor.id] = actor
-        self._boxes = None
-        if actor.is_body:
-            self._bodies.append(actor)
-        if isinstance(actor, Vehicle):
-            self._vehicles.append(actor)
+        self.population.add(actor)
         return actor
 
     def destroy(self, actor_id: int) -> None:
@@ -212,69 +198,37 @@ class World:
             UnknownActorError: no such actor.
             WorldError: the spectator cannot be destroyed.
         """
-        actor = self.actor(actor_id)
-        if actor is self.spectator:
-            raise WorldError("the spectator cannot be destroyed")
-        del self.actors[actor_id]
-        self._boxes = None
-        self._bodies = [body for body in self._bodies if body is not actor]
-        self._vehicles = [vehicle for vehicle in self._vehicles if vehicle is not actor]
-        self.due = [sensor for sensor in self.due if sensor is not actor]
+        self.population.remove(actor_id)
+        self.due = [sensor for sensor in self.due if sensor.id != actor_id]
         self._instruments.pop(actor_id, None)
-        self._tombstones[actor_id] = actor.bounding_box
-        if len(self._tombstones) > _TOMBSTONES:
-            del self._tombstones[next(iter(self._tombstones))]
-
-    def actor(self, actor_id: int) -> Actor:
-        """The living actor with this id, or UnknownActorError."""
-        try:
-            return self.actors[actor_id]
-        except KeyError:
-            raise UnknownActorError(actor_id) from None
-
-    def vehicle(self, actor_id: int) -> Vehicle:
-        """The living vehicle with this id, or UnknownActorError, or WrongActorKindError."""
-        actor = self.actor(actor_id)
-        if not isinstance(actor, Vehicle):
-            raise WrongActorKindError(actor_id, actor.type_id, "vehicle")
-        return actor
-
-    def bounding_box(self, actor_id: int) -> BoundingBox:
-        """The actor's box in its own frame; that of a destroyed actor is remembered.
-
-        CARLA's Traffic Manager asks for it after the destruction and dies of an error reply.
-        """
-        if actor_id in self._tombstones:
-            return self._tombstones[actor_id]
-        return self.actor(actor_id).bounding_box
 
     # Commands
 
     def apply_control(self, actor_id: int, control: VehicleControl) -> None:
         """Sets the command which a vehicle obeys until the next one."""
-        self.vehicle(actor_id).control = control.checked()
+        self.population.vehicle(actor_id).control = control.checked()
 
     def set_transform(self, actor_id: int, transform: Transform) -> None:
         """Teleports an actor; a vehicle keeps its velocity as far as its wheels allow.
 
         For an actor with a parent the transform is relative to it, as in CARLA.
         """
-        actor, place = self.actor(actor_id), check_transform(transform)
+        actor, place = self.population.actor(actor_id), check_transform(transform)
         if actor.parent_id in self.actors:
             actor.mount = place
             place = compose(self.actors[actor.parent_id].transform, place)
         actor.teleport(place)
-        self._boxes = None
+        self.population.touch()
 
     def set_target_velocity(self, actor_id: int, velocity: Vector3) -> None:
         """Gives a vehicle a velocity (world frame, m/s) at once, of which it keeps the part along
         its body."""
-        vehicle = self.vehicle(actor_id)
+        vehicle = self.population.vehicle(actor_id)
         vehicle.velocity = check_vector(velocity, "target velocity (m/s)", MAX_SPEED_MPS)
 
     def set_simulate_physics(self, actor_id: int, enabled: bool) -> None:
         """A vehicle without physics stands where it is put; everything else does so anyway."""
-        actor = self.actor(actor_id)
+        actor = self.population.actor(actor_id)
         if isinstance(actor, Vehicle):
             actor.simulate_physics = enabled
             if not enabled:
@@ -283,7 +237,7 @@ class World:
     def set_target_angular_velocity(self, actor_id: int, velocity_deg_s: Vector3) -> None:
         """Sets how fast a vehicle turns right now (deg/s about z, positive to the right); its
         wheels take over from there."""
-        vehicle = self.vehicle(actor_id)
+        vehicle = self.population.vehicle(actor_id)
         check_vector(velocity_deg_s, "target angular velocity (deg/s)", MAX_SPIN_DEG_S)
         vehicle.state[YAW_RATE] = math.radians(velocity_deg_s.z)
 
@@ -302,11 +256,11 @@ class World:
         delta_s = self.delta_s
         self.frame += 1
         self.elapsed_s += delta_s
-        self._boxes = None
-        for vehicle in self._vehicles:
+        self.population.touch()
+        for vehicle in self.population.vehicles:
             vehicle.drive(delta_s)
-        self.collisions = collisions.resolve(self._bodies) if len(self._bodies) > 1 else []
-        for vehicle in self._vehicles:
+        self.collisions = collisions.resolve(self.population.bodies)
+        for vehicle in self.population.vehicles:
             vehicle.settle(delta_s)
         self.due = []
         for actor in self.actors.values():
@@ -339,33 +293,8 @@ class World:
             UnknownActorError: no such actor.
             WrongActorKindError: it is no sensor with readings of its own.
         """
-        sensor = self.actor(sensor_id)
+        sensor = self.population.actor(sensor_id)
         instrument = self._instruments.get(sensor_id)
         if instrument is None or not isinstance(sensor, Sensor):
             raise WrongActorKindError(sensor_id, sensor.type_id, "camera, IMU or GNSS sensor")
         return instrument.read(sensor, self)
-
-    def boxes(self, hidden_id: int = 0) -> NDArray[np.float32]:
-        """What cameras see of vehicles and props.
-
-        Args:
-            hidden_id: an actor to leave out; 0 for none.
-
-        Returns:
-            float32 (K, 10): centre x, y, z, half extents x, y, z (m), yaw (degrees), b, g, r.
-        """
-        if self._boxes is None:
-            rows = np.array([_picture_box(body) for body in self._bodies], np.float32)
-            ids = np.array([body.id for body in self._bodies], np.int64)
-            self._boxes = ids, rows.reshape(-1, 10)
-        ids, boxes = self._boxes
-        return boxes[ids != hidden_id] if hidden_id else boxes
-
-
-def _picture_box(body: Actor) -> tuple[float, ...]:
-    x, y, *_ = body.footprint()
-    box = body.bounding_box
-    height = body.transform.location.z + box.location.z
-    color = body.attributes.get("color")
-    r, g, b = (float(part) for part in color.split(",")) if color else _PROP_COLOR_BGR[::-1]
-    return x, y, height, *box.extent, body.transform.rotation.yaw, b, g, r
