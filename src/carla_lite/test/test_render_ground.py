@@ -7,7 +7,7 @@ import pytest
 
 from carla_lite.render import Ground, topdown
 from carla_lite.render.ground import LEVELS
-from carla_lite.render.raster import stroke
+from carla_lite.render.painting import stroke
 from carla_lite.roads import lane_strips, make_map
 
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from carla_lite.render.cars import draw_cars
 from carla_lite.render.ground import LEVELS, TEXEL_M, Ground
-from carla_lite.render.lookup import cast_rays, find_runs, look_up_ground, look_up_sky
+from carla_lite.render.rays import cast_rays, find_runs
+from carla_lite.render.texels import look_up_ground, look_up_sky
 from carla_lite.render.textures import (
     SKY_BOTTOM_RAD,
     SKY_HEIGHT,

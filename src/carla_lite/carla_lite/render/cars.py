@@ -8,13 +8,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from carla_lite.render.look import Look
-from carla_lite.render.lookup import SKY
-from carla_lite.render.texel import OPAQUE, inline, jit, narrow, scale, widen
+from carla_lite.render.rays import SKY
 
+_jit = numba.njit(cache=True, nogil=True, error_model="numpy")
+_inline = numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+
+_OPAQUE = 0xFF000000
 _NEAR_M = 0.2
 _FAR_M = 300.0
 _SAMPLES = ((-0.125, -0.375), (0.375, -0.125), (-0.375, 0.125), (0.125, 0.375))
@@ -34,7 +38,7 @@ def draw_cars(
 
     Args:
         pixels: uint32 (H, W) BGRA, drawn into.
-        code: Of the camera's look-up table, see `lookup.cast_rays`.
+        code: Of the camera's look-up table, see `rays.cast_rays`.
         boxes: float32 (K, 10), see `PinholeCamera.render`.
         location_m, yaw_rad: Of the camera.
         matrix: float64 (3, 3), camera to yaw frame.
@@ -56,7 +60,7 @@ def draw_cars(
     _draw(pixels, code, local, location_m[2], matrix, focal_px, light, mist)
 
 
-@inline
+@_inline
 def _ray(u: Any, v: Any, matrix: Any, focal_px: Any, columns: Any, rows: Any) -> Any:
     """Direction of a point of the picture in the yaw frame, one unit along the optical axis."""
     right, up = (u - 0.5 * columns) / focal_px, (0.5 * rows - v) / focal_px
@@ -67,7 +71,7 @@ def _ray(u: Any, v: Any, matrix: Any, focal_px: Any, columns: Any, rows: Any) ->
     )
 
 
-@jit
+@_jit
 def _draw(
     pixels: NDArray[np.uint32],
     code: NDArray[np.uint8],
@@ -84,7 +88,7 @@ def _draw(
         _body(pixels, boxes[k], matrix, focal_px, light, mist)
 
 
-@inline
+@_inline
 def _window(
     x0: Any,
     y0: Any,
@@ -130,7 +134,7 @@ def _window(
     )
 
 
-@jit
+@_jit
 def _shadow(
     pixels: NDArray[np.uint32],
     code: NDArray[np.uint8],
@@ -164,11 +168,14 @@ def _shadow(
             edge = math.hypot(ox, oy) / (2 * soft)
             if edge < 1.0:
                 fall = 1.0 - edge * edge * (3.0 - 2.0 * edge)
-                gain = int(128.0 * (1.0 - 0.55 * fall * (1.0 - code[2, v, u] / 256.0)))
-                pixels[v, u] = narrow(scale(widen(pixels[v, u]), gain)) | OPAQUE
+                gain = int(256.0 * (1.0 - 0.55 * fall * (1.0 - code[2, v, u] / 256.0)))
+                old = np.int64(pixels[v, u])
+                blue, green = ((old & 255) * gain) >> 8, (((old >> 8) & 255) * gain) >> 8
+                red = (((old >> 16) & 255) * gain) >> 8
+                pixels[v, u] = np.uint32(blue | (green << 8) | (red << 16) | _OPAQUE)
 
 
-@inline
+@_inline
 def _hit(
     ox: Any, oy: Any, oz: Any, dx: Any, dy: Any, dz: Any, ex: Any, ey: Any, low: Any, high: Any
 ) -> Any:
@@ -190,7 +197,7 @@ def _hit(
     return near, axis
 
 
-@jit
+@_jit
 def _body(
     pixels: NDArray[np.uint32],
     box: NDArray[np.float64],
@@ -263,4 +270,4 @@ def _body(
             g = g * share + mist[1] * fog * cover / 4.0 + keep * ((old >> 8) & 255)
             r = r * share + mist[2] * fog * cover / 4.0 + keep * ((old >> 16) & 255)
             b, g, r = min(255.0, b), min(255.0, g), min(255.0, r)
-            pixels[v, u] = np.uint64(int(b) | (int(g) << 8) | (int(r) << 16)) | OPAQUE
+            pixels[v, u] = np.uint32(int(b) | (int(g) << 8) | (int(r) << 16) | _OPAQUE)

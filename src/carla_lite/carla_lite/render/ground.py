@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from carla_lite.render.look import Colour, Look
 from carla_lite.render.painting import Painter
-from carla_lite.render.raster import colour_ground, halve
+from carla_lite.render.texels import colour_ground, halve
 from carla_lite.render.textures import TILE, asphalt_tile, grass_tile, sky_panorama, wear_tile
 from carla_lite.roads import RoadNetwork
 
@@ -29,7 +30,7 @@ class Ground:
     Attributes:
         origin_m: x, y of the raster's first corner, CARLA's frame; beyond it grass repeats.
         shape: Rows (y) and columns (x) of the finest level.
-        texels, levels: All levels and the grass tile, see `lookup.look_up`.
+        texels, levels: All levels and the grass tile, see `texels.look_up`.
         colours: uint64 (3,), white paint, yellow paint and mist as texels.
         skies: Panoramas of halving resolution.
         look: Colours and light.
@@ -49,15 +50,15 @@ class Ground:
 
         Args:
             network: The roads.
-            seed: Of light, colours and wear; the network's name is mixed in.
+            seed: Of light, colours and wear, at least 0; the network's name is mixed in.
         """
-        look = Look.random(network.name, seed)
+        rng = np.random.default_rng((zlib.crc32(network.name.encode()), seed))
+        look = Look.random(rng)
         x0, y0, x1, y1 = network.bounds
         first = np.floor((np.array([x0, y0]) - _MARGIN_M) / _BLOCK_M)
         last = np.ceil((np.array([x1, y1]) + _MARGIN_M) / _BLOCK_M)
         origin = (float(first[0] * _BLOCK_M), float(first[1] * _BLOCK_M))
         columns, rows = (int(n) << (LEVELS - 1) for n in last - first)
-        rng = np.random.default_rng(int(1e6 * look.haze_m))
         masks = Painter((rows, columns), origin, TEXEL_M).paint(network, look, rng)
 
         table, size = _layout((rows, columns), first)
@@ -79,7 +80,7 @@ class Ground:
         for level in range(1, LEVELS):
             for fine, coarse in zip(views[level - 1], views[level], strict=True):
                 halve(fine, coarse, level == 1, colours[0], colours[1])
-        return Ground(origin, (rows, columns), texels, table, colours, _skies(look), look)
+        return Ground(origin, (rows, columns), texels, table, colours, _skies(look, rng), look)
 
     def picture(self, level: int) -> NDArray[np.uint8]:
         """uint8 (rows, columns, 3) BGR of one level from 1 on, seen from above, paint mixed in."""
@@ -119,8 +120,8 @@ def _views(texels: Texels, row: NDArray[np.int64]) -> tuple[Texels, Texels]:
     )
 
 
-def _skies(look: Look) -> tuple[Texels, ...]:
-    skies = [_widened(sky_panorama(look))]
+def _skies(look: Look, rng: np.random.Generator) -> tuple[Texels, ...]:
+    skies = [_widened(sky_panorama(look, rng))]
     for _ in range(_SKY_LEVELS - 1):
         fine = skies[-1]
         coarse = np.empty((fine.shape[0] // 2, fine.shape[1] // 2), np.uint64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +26,7 @@ class Look:
 
     Attributes:
         mist: What far ground fades into, the colour of the distant trees.
-        paint_wear: Share of the paint that is worn, 0 to 1.
+        paint_wear: 0 for fresh paint; at 1 a good third of it is worn.
         track_depth: How much darker wheel tracks are, in grey levels of 128.
         cloudiness: 0 to 1.
         haze_m: Distance at which 63 % of the haze has built up.
@@ -54,17 +53,14 @@ class Look:
     shadow_length: float
 
     @staticmethod
-    def random(name: str, seed: int) -> Look:
-        """The look of the map `name`; another seed gives it another day."""
-        rng = np.random.default_rng((zlib.crc32(name.encode()), seed))
+    def random(rng: np.random.Generator) -> Look:
+        """The look of a map on some day."""
         u = rng.uniform
         sun, warm = u(0.86, 1.1), u(-0.04, 0.05)
 
         def lit(colour: Colour) -> Colour:
-            b, g, r = colour
-            return tuple(  # type: ignore[return-value]
-                float(min(250.0, c * sun * k)) for c, k in ((b, 1 - warm), (g, 1.0), (r, 1 + warm))
-            )
+            b, g, r = (min(250.0, c * sun) for c in colour)
+            return b * (1 - warm), g, min(250.0, r * (1 + warm))
 
         trees = lit(_bgr(u(0.24, 0.33), u(0.35, 0.5), u(0.24, 0.34)))
         stone = u(0.56, 0.68)
@@ -76,14 +72,14 @@ class Look:
             kerb=lit(_bgr(0.1, 0.03, stone + u(0.05, 0.12))),
             grass=lit(_bgr(u(0.22, 0.30), u(0.45, 0.62), u(0.34, 0.46))),
             dry_grass=lit(_bgr(u(0.13, 0.19), u(0.38, 0.5), u(0.45, 0.58))),
-            white=lit(_bgr(0.12, 0.03, u(0.84, 0.96))),
-            yellow=lit(_bgr(u(0.115, 0.135), u(0.68, 0.82), u(0.8, 0.92))),
+            white=lit(_bgr(0.12, 0.03, u(0.76, 0.96))),
+            yellow=lit(_bgr(u(0.115, 0.135), u(0.6, 0.82), u(0.74, 0.92))),
             zenith=_bgr(sky_hue, u(0.45, 0.65), u(0.72, 0.88)),
             horizon=horizon,
             cloud=_bgr(sky_hue, 0.03, u(0.90, 0.98)),
             trees=trees,
             mist=_between(trees, horizon),
-            paint_wear=u(0.05, 0.6),
+            paint_wear=u(0.1, 1.2),
             track_depth=u(3.0, 12.0),
             cloudiness=u(0.15, 0.75),
             haze_m=u(160.0, 420.0),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from carla_lite.render.look import Look
-from carla_lite.render.raster import stroke
 from carla_lite.render.textures import TILE, tile_noise
 from carla_lite.roads import LaneMark, LaneStrip, RoadNetwork, lane_strips
+
+_jit = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -18,6 +22,41 @@ DASH_M, GAP_M = 3.0, 6.0
 KERB_WIDTH_M = 0.22
 SLAB_M = 1.0
 _SOFT = 4  # texels of the fine masks per texel of the shading drawn soft
+
+
+@_jit
+def stroke(
+    mask: NDArray[np.uint8], line: NDArray[np.float64], half: float, ramp: float, value: int
+) -> None:
+    """Draws a polyline with smooth edges; what is already further from 128 stays.
+
+    Args:
+        mask: uint8 (H, W), around 128.
+        line: float64 (N, 2), columns and rows, whole numbers at texel centres.
+        half: Half the width in texels.
+        ramp: Texels over which an edge goes from none to full; half is reached on the edge itself.
+            One gives the cover of a texel; two keep the edge exact between texels, see `texels`.
+        value: The mask's value under full cover.
+    """
+    rows, columns = mask.shape
+    reach = half + 0.5 * ramp
+    for i in range(len(line) - 1):
+        ax, ay = line[i, 0], line[i, 1]
+        dx, dy = line[i + 1, 0] - ax, line[i + 1, 1] - ay
+        squared = max(dx * dx + dy * dy, 1e-12)
+        x0 = max(0, math.floor(min(ax, ax + dx) - reach))
+        x1 = min(columns - 1, math.ceil(max(ax, ax + dx) + reach))
+        y0 = max(0, math.floor(min(ay, ay + dy) - reach))
+        y1 = min(rows - 1, math.ceil(max(ay, ay + dy) + reach))
+        for y in range(y0, y1 + 1):
+            for x in range(x0, x1 + 1):
+                t = min(1.0, max(0.0, ((x - ax) * dx + (y - ay) * dy) / squared))
+                away = math.sqrt((x - ax - t * dx) ** 2 + (y - ay - t * dy) ** 2)
+                # A line thinner than a texel never fills it.
+                cover = min(1.0, 2 * half, max(0.0, (half - away) / ramp + 0.5))
+                new = 128 + int(cover * (value - 128))
+                if abs(new - 128) > abs(np.int64(mask[y, x]) - 128):
+                    mask[y, x] = new
 
 
 def _across(strip: LaneStrip) -> Floats:
@@ -110,10 +149,6 @@ class Painter:
         for strip in strips:
             if strip.lane.mark.kind != "none":
                 self._draw_mark(strip.lane.mark, strip.s_m, strip.outer, paint)
-            if strip.lane.id == -1:
-                section = next(s for s in strip.road.sections if strip.lane in s.lanes)
-                centre = next(lane for lane in section.lanes if lane.id == 0)
-                self._draw_mark(centre.mark, strip.s_m, strip.inner, paint)
 
     def _draw_mark(self, mark: LaneMark, s_m: Floats, points: Floats, paint: Pixels) -> None:
         if mark.kind == "solid":

@@ -94,11 +94,10 @@ def _cloud_noise() -> Floats:
     return spectral_noise((SKY_HEIGHT, SKY_WIDTH), 1.9, seed=16, stretch=3.0, cutoff=1.5)
 
 
-def sky_panorama(look: Look) -> Pixels:
+def sky_panorama(look: Look, rng: np.random.Generator) -> Pixels:
     """uint8 (SKY_HEIGHT, SKY_WIDTH, 4) BGRA; columns are yaw from 0 to 360 degrees, row 0 is
     SKY_TOP_RAD above the horizon and the last row SKY_BOTTOM_RAD.
     """
-    rng = np.random.default_rng(int(1e6 * look.sun_yaw_rad + 4e6))
     elevation = np.linspace(SKY_TOP_RAD, SKY_BOTTOM_RAD, SKY_HEIGHT, dtype=np.float32)[:, None]
     up = np.clip(elevation / np.radians(45.0), 0.0, 1.0)[..., None] ** 0.7
     zenith, horizon, cloud = (

@@ -63,34 +63,35 @@ def section_spans(road: Road) -> list[tuple[LaneSection, float, float]]:
 
 
 def sample_section(road: Road, section: LaneSection, s_m: Floats) -> list[LaneStrip]:
-    """Strips of all lanes of a section but lane 0, at the given arc lengths (N,)."""
+    """Strips of all lanes of a section, lane 0 without width, at the given arc lengths (N,)."""
     pose = evaluate(road.geometries, s_m)
     # OpenDRIVE to CARLA: y and every angle change sign; left of the line is then -normal.
     points = pose[:, :2] * (1.0, -1.0)
     heading = -pose[:, 2]
     left = np.column_stack([np.sin(heading), -np.cos(heading)])
+    centre = polynomial(road.lane_offsets, s_m)
     strips = []
     for side in (1, -1):
-        offset = polynomial(road.lane_offsets, s_m)
-        lanes = sorted((a for a in section.lanes if a.id * side > 0), key=lambda a: abs(a.id))
-        for lane in lanes:
-            outer = offset + side * polynomial(lane.widths, s_m - section.s_m)
+        border = centre
+        # Lane 0 counts as the first on the left.
+        lanes = (a for a in section.lanes if a.id * side > 0 or a.id == 0 < side)
+        for lane in sorted(lanes, key=lambda a: abs(a.id)):
+            inner, border = border, border + side * polynomial(lane.widths, s_m - section.s_m)
             strips.append(
                 LaneStrip(
                     road=road,
                     lane=lane,
                     s_m=s_m,
-                    inner=points + left * offset[:, None],
-                    outer=points + left * outer[:, None],
+                    inner=points + left * inner[:, None],
+                    outer=points + left * border[:, None],
                     heading_rad=heading,
                 )
             )
-            offset = outer
     return strips
 
 
 def lane_strips(network: RoadNetwork, step_m: float = 1.0) -> list[LaneStrip]:
-    """All lanes of a network (lane 0 excepted), sampled at most `step_m` apart, ends included."""
+    """All lanes of a network, sampled at most `step_m` apart, ends included."""
     strips = []
     for road in network.roads:
         for section, start, end in section_spans(road):
