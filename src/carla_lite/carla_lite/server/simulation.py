@@ -42,9 +42,10 @@ class Simulation:
             return self.world.frame
         if not self.streams.is_settled or self._is_draining:
             return self._tick_in_turn()
-        if self._step():
+        self._step()
+        if self._draining is None:
             return self.world.frame
-        return self._tick_drained(self.world.frame)
+        return self._tick_drained(self._draining, self.world.frame)
 
     @property
     def _is_draining(self) -> bool:
@@ -58,9 +59,9 @@ class Simulation:
         result = self.tick_cue()
         return result if isinstance(result, int) else await result
 
-    async def _tick_drained(self, frame: int) -> int:
-        if self._draining is not None:
-            await asyncio.shield(self._draining)
+    @staticmethod
+    async def _tick_drained(draining: asyncio.Task[None], frame: int) -> int:
+        await asyncio.shield(draining)
         return frame
 
     async def run_freely(self) -> None:
@@ -104,8 +105,8 @@ class Simulation:
             return [pack_world_state(self.world.snapshot())]
         return None
 
-    def _step(self) -> bool:
-        """Ticks and publishes; returns whether everything has left."""
+    def _step(self) -> None:
+        """Ticks and publishes; `_draining` is what has to be waited for before the next one."""
         world, streams = self.world, self.streams
         world.tick()
         prompt = self._send(WORLD_STREAM_ID, [pack_world_state(world.snapshot())])
@@ -116,10 +117,9 @@ class Simulation:
                 reading = world.read(sensor.id)
                 message = pack_reading(reading, world.frame, world.elapsed_s, sensor.transform)
                 prompt &= self._send(sensor.id, message)
-        if prompt or not world.settings.synchronous:
-            return True
-        self._draining = asyncio.get_running_loop().create_task(streams.drained())
-        return False
+        self._draining = None
+        if world.settings.synchronous and not prompt:
+            self._draining = asyncio.get_running_loop().create_task(streams.drained())
 
     def _publish(self, collision: Collision) -> bool:
         world, prompt = self.world, True
