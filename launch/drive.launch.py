@@ -4,7 +4,6 @@ ros2 launch td3_driving drive.launch.py --show-args
 """
 
 from launch import LaunchDescription
-
 from td3_driving.launching.description import describe
 
 

@@ -1,5 +1,5 @@
-"""What the launch files have in common. arguments and plan are plain data and know nothing of launch.
+"""What the launch files have in common.
 
-`ros2 launch` runs with the system's Python on an apt install, which has neither torch nor carla;
-nothing here imports them.
+arguments and plan are plain data and know nothing of launch. `ros2 launch` runs with the system's
+Python on an apt install, which has neither torch nor carla; nothing here imports them.
 """

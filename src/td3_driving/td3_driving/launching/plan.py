@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -92,36 +92,57 @@ def make_plan(mode: Mode, values: Mapping[str, str], time_stamp: str) -> Plan:
         FileNotFoundError: there is no such params_file.
     """
     namespace = topics.namespace_of(values["role_name"])
-    port = _port(values["port"])
     extra = read_parameters(values["params_file"], namespace)
     given = _given(mode, values)
-    configured = read_parameters(str(config_file(f"{AGENT}.yaml")), namespace)
-    agent = asdict(AgentParameters())
-    for source in (configured, MODE_PARAMETERS[mode], extra, given):
-        agent |= source.get(AGENT, {})
+    configured = [read_parameters(str(config_file(f"{node}.yaml")), namespace) for node in NODES]
+    settings = merge(*configured, MODE_PARAMETERS[mode], extra, given)
+    agent = settings[AGENT]
     if mode == "train" and not agent["run_dir"]:
         folder = Path("runs") / f"{time_stamp}-seed{agent['seed']}"
         agent["run_dir"] = given[AGENT]["run_dir"] = str(folder.absolute())
-    build(AgentParameters, AGENT, agent)  # refused here, before anything is started
+    parameters = build(AgentParameters, AGENT, agent)  # refused before anything is started
 
-    simulator = None
-    if values["simulator"] == "lite":
-        first = first_map(AgentParameters(**agent))
-        arguments = ("--host", values["host"], "--port", str(port), "--map", first)
-        seed = ("--seed", str(agent["seed"]))
-        simulator = Command("carla_lite", "carla-lite", (*arguments, *seed, "--exit-with-parent"))
-    given["carla_bridge"] |= {"host": values["host"], "port": port}
     composed = values["composed"] == "true"
-    ends = mode == "drive" and values["minutes"] != "" and not composed
+    followers = {
+        "perception": {"frame_stride": trained_action_repeat(agent["policy"], agent)},
+        "control": {"tick_s": settings["carla_bridge"]["fixed_delta_s"]},
+    }
+    last = merge(given, followers)
     return Plan(
         namespace=namespace,
-        simulator=simulator,
-        nodes=() if composed else tuple(_process(n, mode, values, given) for n in NODES),
-        composed=_composed(mode, values, extra, given, agent) if composed else None,
+        simulator=_carla_lite(values, parameters) if values["simulator"] == "lite" else None,
+        nodes=() if composed else tuple(_process(n, mode, values, last) for n in NODES),
+        composed=_composed(mode, values, merge(extra, given), agent) if composed else None,
         rviz=_rviz(namespace) if values["rviz"] == "true" else None,
-        stop_after_s=60.0 * agent["minutes"] if ends else None,
+        stop_after_s=60.0 * agent["minutes"] if mode == "drive" and values["minutes"] else None,
         environment=middleware_environment(),
     )
+
+
+def merge(*sources: Parameters) -> Parameters:
+    """Parameters of several sources; of those given twice the later ones."""
+    merged: Parameters = {}
+    for source in sources:
+        for node, values in source.items():
+            merged.setdefault(node, {}).update(values)
+    return merged
+
+
+def trained_action_repeat(policy: str, agent: Mapping[str, Any]) -> int:
+    """The agent's action_repeat, but for a policy the one that it was trained with.
+
+    Read from the file's own description, which needs no torch; a file that has none is left to the
+    agent, which says what is wrong with it.
+    """
+    path = Path(policy).expanduser()
+    file = path / "policy.safetensors" if path.is_dir() else path
+    try:
+        with file.open("rb") as stream:
+            size = int.from_bytes(stream.read(8), "little")
+            said = json.loads(stream.read(min(size, 1_000_000)))["__metadata__"]
+        return int(json.loads(said["task"])["action_repeat"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return agent["action_repeat"]
 
 
 def first_map(agent: AgentParameters) -> str:
@@ -162,62 +183,62 @@ def read_parameters(file: str, namespace: str) -> Parameters:
 
 def _given(mode: Mode, values: Mapping[str, str]) -> Parameters:
     """The parameters that arguments set."""
-    agent: dict[str, Any] = {}
-    for name in ("seed", "kind", "policy"):
-        if values.get(name):
-            agent[name] = values[name] if name != "seed" else _number(values, name)
-    if values.get("minutes"):
-        agent |= {"minutes": _number(values, "minutes"), "steps": 0}
-    if mode == "train":
-        if values["steps"] and values["minutes"]:
+    agent: dict[str, Any] = {
+        parameter: _typed(parameter, argument, values[argument])
+        for argument, parameter in _ARGUMENT_OF_AGENT
+        if values.get(argument)
+    }
+    if "minutes" in agent:
+        if "steps" in agent:
             raise ParameterError("steps and minutes are both given; give one of them")
-        if values["steps"]:
-            agent["steps"] = _number(values, "steps")
+        agent["steps"] = 0
+    if mode == "train":
+        agent["resume"] = values["resume"] == "true"
         if values["run_dir"]:
             agent["run_dir"] = str(Path(values["run_dir"]).expanduser().absolute())
-        agent["resume"] = values["resume"] == "true"
-    if mode == "evaluate" and values["episodes"]:
-        agent["test_episodes"] = _number(values, "episodes")
-    town = values["map"]
-    if town and mode != "evaluate":
-        agent["map"] = town
-    if town and (mode == "evaluate" or not town.startswith("Lite")):
+    place = values["map"]
+    if place and mode != "evaluate":
+        agent["map"] = place
+    if place and (mode == "evaluate" or not place.startswith("Lite")):
         # A map of CARLA's own has no others like it to be scored on.
-        agent["test_map"] = town
-    return {AGENT: agent, "carla_bridge": {"role_name": values["role_name"]}}
+        agent["test_map"] = place
+    port = _typed("port", "port", values["port"])
+    if not 1 <= port <= 65535:
+        raise ParameterError(f"port:={port} must be in [1, 65535]")
+    bridge = {"role_name": values["role_name"], "host": values["host"], "port": port}
+    return {AGENT: agent, "carla_bridge": bridge}
 
 
-def _process(node: str, mode: Mode, values: Mapping[str, str], given: Parameters) -> NodeProcess:
+def _carla_lite(values: Mapping[str, str], agent: AgentParameters) -> Command:
+    arguments = ("--host", values["host"], "--port", values["port"], "--map", first_map(agent))
+    seed = ("--seed", str(agent.seed))
+    return Command("carla_lite", "carla-lite", (*arguments, *seed, "--exit-with-parent"))
+
+
+def _process(node: str, mode: Mode, values: Mapping[str, str], last: Parameters) -> NodeProcess:
     sources = (
         str(config_file(f"{node}.yaml")), MODE_PARAMETERS[mode].get(node), values["params_file"],
-        given.get(node),
+        last.get(node),
     )  # fmt: skip
     return NodeProcess(node, tuple(source for source in sources if source))
 
 
 def _composed(
-    mode: Mode,
-    values: Mapping[str, str],
-    extra: Parameters,
-    given: Parameters,
-    agent: Mapping[str, Any],
+    mode: Mode, values: Mapping[str, str], told: Parameters, agent: Mapping[str, Any]
 ) -> Command:
     """td3-driving, which starts from the same files; the rest is told to it value by value."""
     options = ["--simulator", f"{values['host']}:{values['port']}"]
+    said = {AGENT: {"mode", "policy"}, "carla_bridge": {"host", "port"}}
     if mode == "train":
-        options += ["--run-dir", agent["run_dir"]]
-        options += ["--resume"] if agent["resume"] else []
+        options += ["--run-dir", agent["run_dir"], *(["--resume"] if agent["resume"] else [])]
+        said[AGENT] |= {"run_dir", "resume"}
     else:
         options += ["--policy", agent["policy"]]
-    if mode == "drive" and values["minutes"]:
-        options += ["--minutes", values["minutes"]]
-    said = {(AGENT, n) for n in ("run_dir", "resume", "policy", "mode")}
-    said |= {("carla_bridge", n) for n in ("host", "port")}
-    for source in (extra, given):
-        for node, parameters in source.items():
-            for name, value in parameters.items():
-                if (node, name) not in said:
-                    options += ["--set", f"{node}.{name}={json.dumps(value)}"]
+    for node, parameters in told.items():
+        for name, value in parameters.items():
+            if name not in said.get(node, ()):
+                text = value if isinstance(value, str) else json.dumps(value)
+                options += ["--set", f"{node}.{name}={text}"]
     return Command("td3_driving", "td3-driving", (mode, *options))
 
 
@@ -228,21 +249,20 @@ def _rviz(namespace: str) -> tuple[tuple[str, str], ...]:
     )
 
 
+_ARGUMENT_OF_AGENT = (
+    ("seed", "seed"), ("kind", "kind"), ("policy", "policy"), ("steps", "steps"),
+    ("minutes", "minutes"), ("episodes", "test_episodes"),
+)  # fmt: skip
+
 _KINDS: dict[str, type] = {field.name: type(field.default) for field in fields(AgentParameters)}
-_KINDS["episodes"] = int
+_KINDS["port"] = int
 
 
-def _number(values: Mapping[str, str], name: str) -> Any:
-    """An argument as the number that it must be."""
-    text, kind = values[name], _KINDS[name]
+def _typed(parameter: str, argument: str, text: str) -> Any:
+    """An argument as a value of its parameter's type."""
+    kind = _KINDS[parameter]
     try:
         return kind(text)
     except ValueError:
         what = "a whole number" if kind is int else "a number"
-        raise ParameterError(f"{name}:={text} must be {what}") from None
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise ParameterError(f"port:={text} must be a port, 1 to 65535")
-    return int(text)
+        raise ParameterError(f"{argument}:={text} must be {what}") from None
