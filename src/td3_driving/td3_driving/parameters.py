@@ -5,7 +5,7 @@ From them come the ROS declarations (ros/parameters.py) and the checks of config
 Example:
     >>> @dataclass(frozen=True)
     ... class ControlParameters:
-    ...     stale_after_s: float = parameter(0.5, "age at which an action is stale", "s", 0.05, 10.0)
+    ...     stale_after_s: float = parameter(0.5, "age of a stale action", "s", 0.05, 10.0)
     >>> build(ControlParameters, "control", {"stale_after_s": 0.3})
     ControlParameters(stale_after_s=0.3)
 """
@@ -61,7 +61,7 @@ def check(owner: str, field: dataclasses.Field, value: Any) -> Any:
         raise ParameterError(
             f"parameter {name} must be {kind.__name__}, got {type(value).__name__} {value!r}{hint}"
         )
-    if kind is float and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise ParameterError(f"parameter {name} must be finite, got {value}")
     low, high, unit = meta["minimum"], meta["maximum"], meta["unit"]
     if (low is not None and value < low) or (high is not None and value > high):

@@ -14,6 +14,7 @@ from td3_driving.agent.run_folder import RunFolder
 from td3_driving.agent.runner import Runner
 from td3_driving.agent.trainer import OnlineTrainer
 from td3_driving.agent.types import Driver
+from td3_driving.driving.reward import reward_function
 from td3_driving.learning.policy_file import load_policy
 
 SIGHT = ("action_repeat", "waypoint_mode", "waypoint_count", "waypoint_spacing_m")
@@ -37,11 +38,13 @@ def make_runner(
 
     Args:
         parameters: Of the agent.
-        config: Parameters of all nodes, by node, to be kept in the run folder; the agent's unless given.
+        config: Parameters of all nodes, by node, to be kept in the run folder; the agent's unless
+            given.
 
     Raises:
         ValueError, RunFolderError, FileNotFoundError, LearningError: each says what and why.
     """
+    reward_function(parameters.reward)
     if parameters.mode == "train":
         return _training_runner(parameters, config or {"td3_agent": asdict(parameters)})
     parameters, driver = load_driver(parameters)
@@ -77,23 +80,23 @@ def _training_runner(
 ) -> Runner:
     if parameters.policy:
         raise ValueError(
-            f"mode train learns a new policy, but policy is {parameters.policy!r}; go on with a run "
-            "by --resume"
+            f"mode train learns a new policy, but policy is {parameters.policy!r}; "
+            "go on with a run by --resume"
         )
-    folder = None
-    if parameters.run_dir:
-        folder = RunFolder(Path(parameters.run_dir), config, parameters.resume)
-    elif parameters.resume:
+    if parameters.resume and not parameters.run_dir:
         raise ValueError("resume needs the run's folder: --run-dir")
     closing = parameters.closing_test == "always" or (
         parameters.closing_test == "auto"
         and not parameters.steps
         and parameters.minutes > CLOSING_TEST_FROM_MINUTES
     )
+    program = TrainingProgram(parameters, closing)
     trainer = OnlineTrainer(parameters, learning_starts(parameters))
-    runner = Runner(
-        parameters, TrainingProgram(parameters, closing), trainer=trainer, folder=folder
-    )
+    # The folder last: what is refused before has left nothing in it.
+    folder = None
+    if parameters.run_dir:
+        folder = RunFolder(Path(parameters.run_dir), config, parameters.resume)
+    runner = Runner(parameters, program, trainer=trainer, folder=folder)
     if parameters.resume:
         runner.restore()
     return runner

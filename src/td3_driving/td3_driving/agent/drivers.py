@@ -25,8 +25,8 @@ class LearnedDriver:
 class RandomDriver:
     """Actions of a driver that knows nothing but that cars roll forward.
 
-    Acceleration is centred on a light throttle: zero-mean noise never moves the car, since the brake is
-    stronger than the throttle.
+    Acceleration is centred on a light throttle: zero-mean noise never moves the car, since the
+    brake is stronger than the throttle.
     """
 
     def __init__(self, seed: int) -> None:

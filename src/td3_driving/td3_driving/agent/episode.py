@@ -94,10 +94,11 @@ class EpisodeInProgress:
         seen = self._noise.apply(exact, state.yaw_rad, self._dt_s * parameters.action_repeat)
         return Sight(self._tick.stack, vector(state, self._steer, seen), state, exact)
 
-    def advance(self, tick: Tick, steer: float) -> StepReport:
+    def advance(self, tick: Tick, steer: float, last: bool = False) -> StepReport:
         """Takes the tick that `steer` led to, and says what it earned.
 
-        A truncation waits for the end of a decision, so that what is stored last is a whole one.
+        A truncation waits for the end of a decision, so that what is stored last is a whole one;
+        but for `last`, the tick with which the run's budget is used up.
         """
         self._dt_s = tick.state.stamp_s - self._tick.state.stamp_s
         self._tick = tick
@@ -108,6 +109,8 @@ class EpisodeInProgress:
         ending = self._monitor.update(state, position, tick.collisions > 0)
         if ending is not None and (ending.terminated or self.at_decision):
             self.ending = ending
+        if last and self.ending is None:
+            self.ending = Ending(EpisodeEnd.TIME_LIMIT, "end of the run")
         terms = self._reward(
             TickFacts(
                 position.speed_along_mps(state),
@@ -130,9 +133,9 @@ class EpisodeInProgress:
             self.term_sums[name] = self.term_sums.get(name, 0.0) + value
         return self._report(terms)
 
-    def end(self, reason: EpisodeEnd, detail: str = "") -> None:
-        """Ends the episode from outside: a fault, or the end of the run's budget."""
-        self.ending = Ending(reason, detail)
+    def fail(self, detail: str) -> None:
+        """Ends the episode from outside, by a fault."""
+        self.ending = Ending(EpisodeEnd.FAULT, detail)
 
     def take_reward(self) -> float:
         """The reward of the decision whose ticks are over; clears them."""

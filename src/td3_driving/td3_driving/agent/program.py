@@ -1,4 +1,4 @@
-"""What to drive next, and why: training with its selections and its closing test, or an evaluation."""
+"""What to drive next, and why: training, its selections and closing test, or an evaluation."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ DRIVE_S, DRIVE_M = 600.0, 3000.0
 
 class Program(Protocol):
     """Names one episode after the other."""
+
+    tests: dict[Purpose, list[EpisodeScore]]
+    """Scores of the episodes on test maps, by why they were driven."""
 
     def next(self, progress: float) -> Task | None:
         """The next episode, or None when all is done; progress of the training in [0, 1]."""
@@ -45,6 +48,16 @@ def test_seeds(parameters: AgentParameters) -> range:
     return seeds
 
 
+def _test_tasks(parameters: AgentParameters) -> list[Task]:
+    """The closing test: the policy that the run began with, then the best one."""
+    seeds = test_seeds(parameters)
+    return [
+        Task(purpose, held_out_plan(parameters, seeds, i), driver)
+        for purpose, driver in ((Purpose.UNTRAINED, "untrained"), (Purpose.TEST, "best"))
+        for i in range(parameters.test_episodes)
+    ]
+
+
 @dataclass(frozen=True)
 class Selection:
     """The mean score of one candidate at one point of the run."""
@@ -53,6 +66,11 @@ class Selection:
     candidate: str
     completion_pct: float
     mean_speed_mps: float
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """The higher, the better."""
+        return self.completion_pct, self.mean_speed_mps
 
 
 def _longest_selections(parameters: AgentParameters) -> int:
@@ -66,11 +84,14 @@ class TrainingProgram:
     Args:
         parameters: Of the agent.
         closing_test: Whether untrained and best policy are scored on test maps at the end.
+
+    Raises:
+        ValueError: the closing test's map seeds are not for tests.
     """
 
     def __init__(self, parameters: AgentParameters, closing_test: bool) -> None:
         self._parameters = parameters
-        self._closing_test = closing_test
+        self._test_tasks = _test_tasks(parameters) if closing_test else []
         self._queue: deque[Task] = deque()
         self._scores: dict[str, list[EpisodeScore]] = {}
         self._selecting = 0.0
@@ -79,17 +100,16 @@ class TrainingProgram:
         self.selections: list[Selection] = []
         self.points_passed = 0
         self.chosen: str | None = None
-        """The candidate that the selection just over found better than all before; take() it."""
+        """The candidate just found to be as good as all before, or better; take_chosen() it."""
         self.tests: dict[Purpose, list[EpisodeScore]] = {Purpose.UNTRAINED: [], Purpose.TEST: []}
         count = min(parameters.selections, _longest_selections(parameters))
         span = 1.0 - FIRST_SELECTION
-        self._points = [FIRST_SELECTION + span * (i + 1) / count for i in range(count)]
+        self._points = [FIRST_SELECTION + span * ((i + 1) / count) for i in range(count)]
 
     @property
     def best(self) -> Selection | None:
         """The best selection so far."""
-        ranked = sorted(self.selections, key=lambda s: (s.completion_pct, s.mean_speed_mps))
-        return ranked[-1] if ranked else None
+        return max(reversed(self.selections), key=lambda s: s.rank, default=None)
 
     @property
     def selecting(self) -> bool:
@@ -107,13 +127,11 @@ class TrainingProgram:
             self.points_passed < len(self._points) and progress >= self._points[self.points_passed]
         )
         if due and not self._queue:
-            self.points_passed = sum(progress >= point for point in self._points)
             self._selecting = progress
             self._queue.extend(self._selection_tasks())
         if progress >= 1.0 and not self._queue and not self._closed:
             self._closed = True
-            if self._closing_test:
-                self._queue.extend(self._test_tasks())
+            self._queue.extend(self._test_tasks)
         if self._queue:
             return self._queue.popleft()
         if progress >= 1.0:
@@ -140,6 +158,9 @@ class TrainingProgram:
             scores.append(score)
             if len(scores) == self._parameters.selection_episodes:
                 self._judge(task.driver, self._scores.pop(task.driver))
+                if task.driver == CANDIDATES[-1]:
+                    # Only now: a run resumed from before makes the selection anew.
+                    self.points_passed = sum(self._selecting >= point for point in self._points)
 
     def _judge(self, candidate: str, scores: list[EpisodeScore]) -> None:
         result = Selection(
@@ -148,11 +169,10 @@ class TrainingProgram:
             sum(s.completion_pct for s in scores) / len(scores),
             sum(s.mean_speed_mps for s in scores) / len(scores),
         )
+        best = self.best
         self.selections.append(result)
         # Of equals the later: it has seen more.
-        if (result.completion_pct, result.mean_speed_mps) >= (
-            self.best.completion_pct, self.best.mean_speed_mps
-        ):  # fmt: skip
+        if best is None or result.rank >= best.rank:
             self.chosen = candidate
 
     def take_chosen(self) -> str | None:
@@ -166,14 +186,6 @@ class TrainingProgram:
             Task(Purpose.SELECT, held_out_plan(p, MAP_SPLIT.selection[:1000], i), candidate)
             for candidate in CANDIDATES
             for i in range(p.selection_episodes)
-        ]
-
-    def _test_tasks(self) -> list[Task]:
-        p, seeds = self._parameters, test_seeds(self._parameters)
-        return [
-            Task(purpose, held_out_plan(p, seeds, i), driver)
-            for purpose, driver in ((Purpose.UNTRAINED, "untrained"), (Purpose.TEST, "best"))
-            for i in range(p.test_episodes)
         ]
 
     def state(self) -> dict[str, Any]:
@@ -221,6 +233,7 @@ class DrivingProgram:
         self._parameters = parameters
         self._seeds = test_seeds(parameters)
         self._index = 0
+        self.tests: dict[Purpose, list[EpisodeScore]] = {}
 
     def next(self, progress: float) -> Task | None:
         """As Program.next."""

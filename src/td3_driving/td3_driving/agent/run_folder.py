@@ -1,4 +1,4 @@
-"""A run's folder: configuration, metrics, TensorBoard events, checkpoints, the best policy, a curve.
+"""A run's folder: configuration, metrics, TensorBoard events, checkpoints, policy, a curve.
 
 config.yaml            every parameter of every node, as the run used them
 metrics.jsonl          one line per episode
@@ -12,11 +12,10 @@ summary.json           what the run came to
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -59,6 +58,31 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def read_config(folder: Path) -> dict[str, dict[str, Any]]:
+    """The parameters, by node and name, of the run in a folder.
+
+    Raises:
+        RunFolderError: there is no run, or its config.yaml is not what a run writes.
+    """
+    file = folder / "config.yaml"
+    try:
+        config = yaml.safe_load(file.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        raise RunFolderError(f"{folder} holds no run to resume; leave out --resume") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise RunFolderError(f"{file} can't be read: {error}") from error
+    if not isinstance(config, dict) or not all(isinstance(v, dict) for v in config.values()):
+        raise RunFolderError(f"{file} does not hold parameters by node; was it edited?")
+    return config
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Writes a file so that it is there with all of the text, or as it was before."""
+    temporary = file.with_name(f".writing-{file.name}")
+    temporary.write_text(text)
+    temporary.replace(file)
+
+
 class RunFolder:
     """Opens a folder for a new run, or for one to be resumed.
 
@@ -78,35 +102,36 @@ class RunFolder:
         self.path = Path(path).expanduser().absolute()
         self.checkpoints = self.path / "checkpoints"
         self.metrics_file = self.path / "metrics.jsonl"
-        config_file = self.path / "config.yaml"
-        exists = config_file.is_file()
-        if resume and not exists:
-            raise RunFolderError(f"{self.path} holds no run to resume; leave out --resume")
         if resume:
-            saved = yaml.safe_load(config_file.read_text())
-            changes = _differences(saved, config)
+            changes = _differences(read_config(self.path), config)
             if changes:
                 raise RunFolderError(
                     f"the run in {self.path} has another configuration ({'; '.join(changes)}); "
                     "resume it with its own settings, or choose another --run-dir"
                 )
-        elif exists:
-            raise RunFolderError(
-                f"{self.path} holds a run already; go on with it by --resume, or choose another "
-                "--run-dir"
-            )
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            config_file.write_text(yaml.safe_dump({k: dict(v) for k, v in config.items()}))
+            self._open(config, resume)
         except OSError as error:
             raise RunFolderError(
                 f"the run folder {self.path} is not writable ({error.strerror}); choose another "
                 "--run-dir"
             ) from error
-        self._metrics = self.metrics_file.open("a", buffering=1)
-        self._board = SummaryWriter(str(self.path), flush_secs=10)
         self._logged_updates = 0
+        self._speed_from = (0.0, 0, 0)
         self._tracks: list[Track] = []
+
+    def _open(self, config: Mapping[str, Mapping[str, Any]], resume: bool) -> None:
+        # A folder in which nothing was ever driven holds no run.
+        if not resume and (self.metrics_file.exists() or self.checkpoints.exists()):
+            raise RunFolderError(
+                f"{self.path} holds a run already; go on with it by --resume, or choose another "
+                "--run-dir"
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump({node: dict(values) for node, values in config.items()})
+        write_whole(self.path / "config.yaml", text)
+        self._board = SummaryWriter(str(self.path), flush_secs=10)
+        self._metrics: IO[str] | None = None
 
     # --- Policies ---
 
@@ -176,7 +201,7 @@ class RunFolder:
             line["lane_deviation_m"] = round(score.lane_deviation_m, 3)
         if trainer is not None:
             line |= {name: round(value, 6) for name, value in trainer.metrics.items()}
-        self._metrics.write(json.dumps(line, allow_nan=False) + "\n")
+        self._write_line(line)
         if task.purpose in (Purpose.UNTRAINED, Purpose.TEST) and score is not None:
             self._tracks.append(
                 Track(
@@ -191,6 +216,7 @@ class RunFolder:
             return
         for name in ("return", "completion_pct", "length"):
             self._board.add_scalar(f"episode/{name}", line[name], ticks)
+        self._log_speed(runner.trained_s, ticks, line["updates"])
         for name, value in episode.term_sums.items():
             self._board.add_scalar(f"reward/{name}", value, ticks)
         if status.episodes % PICTURE_EVERY == 1:
@@ -200,22 +226,33 @@ class RunFolder:
                 "trajectory", trajectory_picture(episode), ticks, dataformats="HWC"
             )
 
-    def write_summary(self, summary: Mapping[str, Any]) -> None:
-        """Writes what the run came to."""
-        temporary = self.path / ".summary.json"
-        temporary.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n")
-        os.replace(temporary, self.path / "summary.json")
+    def _write_line(self, line: Mapping[str, Any]) -> None:
+        if self._metrics is None:
+            torn = self.metrics_file.exists() and not self.metrics_file.read_bytes().endswith(b"\n")
+            self._metrics = self.metrics_file.open("a", buffering=1)
+            # What a crash cut short must not swallow the next line.
+            self._metrics.write("\n" * torn)
+        self._metrics.write(json.dumps(line, allow_nan=False) + "\n")
+
+    def _log_speed(self, trained_s: float, ticks: int, updates: int) -> None:
+        """How fast it goes, from one training episode to the next, selections included."""
+        then_s, ticks_then, updates_then = self._speed_from
+        self._speed_from = (trained_s, ticks, updates)
+        if then_s and trained_s > then_s:
+            for name, count in (("steps", ticks - ticks_then), ("updates", updates - updates_then)):
+                self._board.add_scalar(f"time/{name}_per_s", count / (trained_s - then_s), ticks)
 
     def close(self) -> None:
         """Flushes everything to the disk."""
         if self._tracks:
             write_tracks(self.path / "closing_test.npz", self._tracks)
-        self._metrics.close()
+        if self._metrics is not None:
+            self._metrics.close()
         self._board.close()
 
 
 def trajectory_picture(episode: EpisodeInProgress, size: int = 256) -> np.ndarray:
-    """The route in grey and the way driven on it in red, seen from above; uint8 (size, size, 3) RGB."""
+    """The route in grey and the way driven in red, from above; uint8 (size, size, 3) RGB."""
     route, driven = episode.route.points, np.array(episode.xy)
     low = np.minimum(route.min(axis=0), driven.min(axis=0)) - 5.0
     span = float((np.maximum(route.max(axis=0), driven.max(axis=0)) + 5.0 - low).max())

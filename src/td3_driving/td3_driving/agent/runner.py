@@ -1,7 +1,7 @@
 """Drives a program of episodes tick by tick: the whole agent but for ROS.
 
-Whoever owns the world asks `start` for the first episode, hands in its first tick with `begin`, every
-further tick with `advance`, and does what the reply says: drive, reset, or stop.
+Whoever owns the world asks `start` for the first episode, hands in its first tick with `begin`,
+every further tick with `advance`, and does what the reply says: drive, reset, or stop.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,6 +51,8 @@ class Status:
     returns: deque[float] = field(default_factory=lambda: deque(maxlen=20))
     completions: deque[float] = field(default_factory=lambda: deque(maxlen=20))
     message: str = ""
+    waiting_for: str = ""
+    """Why no episode can start; empty while one is driven."""
 
 
 class Runner:
@@ -98,6 +101,8 @@ class Runner:
     def begin(self, tick: Tick, route: Route) -> Drive:
         """Takes the first tick of the episode that was asked for, and its route."""
         assert self._task is not None, "begin without an episode asked for by start or advance"
+        self._measure()
+        self.status.waiting_for = ""
         self._episode = EpisodeInProgress(self.parameters, self._task, route, tick)
         sight = self._episode.see()
         if self._task.purpose is Purpose.TRAIN and self.trainer is not None:
@@ -109,13 +114,11 @@ class Runner:
         episode, task = self._episode, self._task
         assert episode is not None and task is not None, "advance without begin"
         training = task.purpose is Purpose.TRAIN
-        report = episode.advance(tick, float(self._action[0]))
         self.status.ticks += 1
         self.status.training_ticks += training
         self._measure()
         over_budget = training and self.status.progress >= 1.0
-        if episode.ending is None and over_budget:
-            episode.end(EpisodeEnd.TIME_LIMIT, "end of the run")
+        report = episode.advance(tick, float(self._action[0]), over_budget)
         if episode.ending is None and not episode.at_decision:
             return self._drive(), report
         ending = episode.ending
@@ -136,26 +139,30 @@ class Runner:
         return self._finish(), report
 
     def fault(self, detail: str) -> Reply:
-        """Something other than the policy failed: the episode is cut off and teaches nothing more."""
+        """Something other than the policy failed: the episode is cut off, its open step dropped."""
         self.status.faults += 1
         self.status.message = detail
         if self.trainer is not None:
             self.trainer.abort()
         if self._episode is not None:
-            self._episode.end(EpisodeEnd.FAULT, detail)
+            self._episode.fail(detail)
             return self._finish()
         return Finished() if self._task is None else Reset(self._task)
+
+    def hold(self, why: str) -> None:
+        """No episode can start, for that reason: the training clock stands until one does."""
+        self._measure()
+        self.status.waiting_for = why
 
     def set_driver(self, driver: Driver) -> None:
         """Lets another driver take over tasks given to "given"."""
         self._drivers["given"] = driver
 
     def save(self) -> None:
-        """Writes a whole checkpoint and, if there is none yet, the policy."""
+        """Writes a whole checkpoint and, while no selection has chosen one, the newest policy."""
         if self._folder is None or self.trainer is None:
             return
         assert isinstance(self.program, TrainingProgram)
-        self.trainer.wait()
         values = {
             "program": self.program.state(),
             "trained_s": self.trained_s,
@@ -164,8 +171,8 @@ class Runner:
         }
         self.trainer.save(self._folder.checkpoints, values, self.parameters.checkpoints_kept)
         self._saved_at = self._clock()
-        if "best" not in self._drivers:
-            self._write_policy(self.trainer.candidate("learner"))
+        if self.program.best is None:
+            self._folder.write_policy(self.trainer.candidate("learner").policy, self)
 
     def restore(self) -> None:
         """Goes on from the run folder's newest whole checkpoint."""
@@ -180,16 +187,22 @@ class Runner:
             self._drivers["best"] = LearnedDriver(self._folder.read_policy(self.trainer.config))
 
     def close(self) -> None:
-        """Drops a decision left open, saves, and stops the learner. Idempotent."""
+        """Drops a decision left open, saves what was learned, and stops the learner. Idempotent.
+
+        Raises:
+            OSError: it could not be saved; everything else is closed all the same.
+        """
         if self.closed:
             return
         self.closed = True
-        if self.trainer is not None:
-            self.trainer.abort()
-            self.save()
-            self.trainer.close()
-        if self._folder is not None:
-            self._folder.close()
+        with ExitStack() as stack:
+            if self._folder is not None:
+                stack.callback(self._folder.close)
+            if self.trainer is not None:
+                stack.callback(self.trainer.close)
+                self.trainer.abort()
+                if self.status.training_ticks:
+                    self.save()
 
     # --- Inside ---
 
@@ -265,12 +278,15 @@ class Runner:
             self._folder.write_policy(driver.policy, self)
 
     def _measure(self) -> None:
-        """Moves the training clock and the progress on; both stand still in the closing test."""
+        """Moves the training clock and the progress on.
+
+        Both stand still in the closing test and while no episode can start.
+        """
         now = self._clock()
         testing = self._task is not None and self._task.purpose in (
             Purpose.UNTRAINED, Purpose.TEST, Purpose.DRIVE,
         )  # fmt: skip
-        if not testing:
+        if not testing and not self.status.waiting_for:
             self.trained_s += now - self._since
         self._since = now
         if self.trainer is None:

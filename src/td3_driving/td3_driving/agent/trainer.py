@@ -1,8 +1,10 @@
-"""The learner beside the wheel: stores decisions, trains on a thread of its own, hands out policies."""
+"""The learner beside the wheel: stores decisions, trains on its own thread, gives policies out."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -44,9 +46,10 @@ class OnlineTrainer:
     """Learns while someone else drives. All methods belong to one thread; updates run on another.
 
     In lock_step an update is started every `decisions_per_update` decisions and its result is
-    waited for, and adopted by the acting policy, when the next is due. World and learner overlap,
-    and still every action and every batch depend on the seed alone. In free_running the next
-    update starts as soon as the last is done, and nobody waits.
+    waited for, and adopted by the acting policy, when the next is due; never sooner, whoever else
+    waits for it. World and learner overlap, and still every action and every batch depend on the
+    seed alone. In free_running the next update starts as soon as the last is done, and nobody
+    waits.
 
     Args:
         parameters: Of the agent.
@@ -54,7 +57,7 @@ class OnlineTrainer:
     """
 
     def __init__(self, parameters: AgentParameters, learning_starts: int) -> None:
-        # Simulator, ROS and learner share the machine: more threads than one make all of them slower.
+        # Simulator, ROS and learner share the machine: more threads make all of them slower.
         torch.set_num_threads(1)
         self._parameters = parameters
         self._starts = learning_starts
@@ -74,17 +77,17 @@ class OnlineTrainer:
         self._acting = self.agent.policy()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="learner")
         self._update: Future[dict[str, float]] | None = None
+        self._begun_at = 0
         self._health = DeadActorDetector()
         self.enabled = True
         self.decisions = 0
         self.metrics: dict[str, float] = {}
         self.alarm: str | None = None
-        self.recent_actions: list[np.ndarray] = []
-        self._learned_s = 0.0
+        self.recent_actions: deque[np.ndarray] = deque(maxlen=256)
 
     @property
     def updates(self) -> int:
-        """Updates whose result is in force."""
+        """Updates done."""
         return self.agent.updates
 
     # --- Driving ---
@@ -98,7 +101,7 @@ class OnlineTrainer:
             level = start + (end - start) * min(progress / NOISE_ENDS_AT, 1.0)
             noise = (level * self._noise.sample()).astype(np.float32)
             action = self._acting.select_action(sight.observation, noise=noise)
-        self.recent_actions = [*self.recent_actions[-255:], action]
+        self.recent_actions.append(action)
         return action
 
     def begin(self, sight: Sight) -> None:
@@ -109,9 +112,7 @@ class OnlineTrainer:
         self, action: np.ndarray, reward: float, sight: Sight, terminated: bool, truncated: bool
     ) -> None:
         """Stores a decision and what it led to, and lets the learner go on."""
-        self.replay.append(
-            action, reward, terminated, truncated, sight.image[-1], sight.vector
-        )  # fmt: skip
+        self.replay.append(action, reward, terminated, truncated, sight.image[-1], sight.vector)
         self.decisions += 1
         self._learn()
 
@@ -124,21 +125,28 @@ class OnlineTrainer:
     def _learn(self) -> None:
         if not self.enabled or self.decisions < self._starts:
             return
-        if self._parameters.learning == "lock_step":
-            if self.decisions % self._parameters.decisions_per_update:
-                return
-        elif self._update is not None and not self._update.done():
+        lock_step = self._parameters.learning == "lock_step"
+        if lock_step and self.decisions % self._parameters.decisions_per_update:
             return
-        self.wait()
-        self._update = self._thread.submit(self._train, self.replay.stored)
+        if not lock_step and self._update is not None and not self._update.done():
+            return
+        self._adopt()
+        self._begun_at = self.decisions
+        upto = self.replay.stored if lock_step else None
+        self._update = self._thread.submit(self._train, upto)
 
-    def _train(self, upto: int) -> dict[str, float]:
+    def _train(self, upto: int | None) -> dict[str, float]:
         started = time.perf_counter()
         metrics = self.agent.train(self.replay, upto=upto)
         metrics["time/update_ms"] = 1e3 * (time.perf_counter() - started)
         return metrics
 
     def wait(self) -> None:
+        """Waits for the update under way. The acting policy stays as it is."""
+        if self._update is not None:
+            futures.wait([self._update])
+
+    def _adopt(self) -> None:
         """Waits for the update under way; from then on the acting policy is the newest one."""
         if self._update is None:
             return
@@ -149,6 +157,7 @@ class OnlineTrainer:
             self.alarm = str(error)
             return
         self.metrics |= metrics
+        self.metrics["time/update_lag_decisions"] = float(self.decisions - self._begun_at)
         if "loss/actor" in metrics:
             self._acting.load_from(self.agent)
             self.alarm = self._health.update(metrics)
@@ -171,6 +180,7 @@ class OnlineTrainer:
         self.wait()
         values = {
             "decisions": self.decisions,
+            "learning_starts": self._starts,
             "noise": self._noise.state_dict(),
             "warm_up": self._warm_up.random.bit_generator.state,
             "program": extra,
@@ -178,13 +188,19 @@ class OnlineTrainer:
         return checkpoint.save(directory, self.agent, self.replay, values, keep=keep)
 
     def load(self, directory: Path) -> dict[str, Any]:
-        """Goes on from the newest whole checkpoint; returns what was saved as `extra`."""
-        self.wait()
+        """Goes on from the newest whole checkpoint; returns what was saved as `extra`.
+
+        Raises:
+            FileNotFoundError: there is none.
+            CheckpointError: it is of another configuration or version.
+        """
         newest = checkpoint.latest(directory)
         if newest is None:
             raise FileNotFoundError(f"no whole checkpoint in {directory}; start the run anew")
         values = checkpoint.load(newest, self.agent, self.replay)
         self.decisions = int(values["decisions"])
+        # A longer total would set it higher, and a learner that has begun must not stop again.
+        self._starts = int(values["learning_starts"])
         self._noise.load_state_dict(values["noise"])
         self._warm_up.random.bit_generator.state = values["warm_up"]
         self._acting.load_from(self.agent)
@@ -193,5 +209,5 @@ class OnlineTrainer:
 
     def close(self) -> None:
         """Waits for the learner and ends its thread."""
-        self.wait()
+        self._adopt()
         self._thread.shutdown()

@@ -54,6 +54,7 @@ def run(chosen: argparse.Namespace) -> int:
         Graph(settings, simulator, bridge=TimedBridge) as graph,
     ):
         bridge = graph.bridge
+        assert isinstance(bridge, TimedBridge)
         graph.run(stop, lambda: bridge.ticks >= WARM_UP_TICKS)
         first, started = bridge.ticks, time.perf_counter()
         bridge.latencies_s.clear()

@@ -96,6 +96,8 @@ class RunDisplay:
         if isinstance(runner.program, TrainingProgram) and runner.program.best is not None:
             best = runner.program.best
             figures["best so far"] = f"{best.completion_pct:.0f} % on selection maps"
+        if status.waiting_for:
+            figures["waiting"] = status.waiting_for
         if status.faults:
             figures["faults"] = f"{status.faults}, the last: {status.message}"
         return figures

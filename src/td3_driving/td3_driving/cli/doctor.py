@@ -32,7 +32,7 @@ def run(chosen: argparse.Namespace) -> int:
         with Graph(settings, simulator) as graph:
             runner = graph.agent.runner
             with RunDisplay(runner, "td3-driving doctor") as display:
-                graph.run(stop, lambda: display.tick() or graph.agent.finished)
+                graph.run(stop, watch=display.tick)
             checks = check_trainer(runner.trainer)
     _say(checks)
     passed = all(check.passed for check in checks)

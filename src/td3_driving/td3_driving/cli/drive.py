@@ -21,10 +21,11 @@ def run(chosen: argparse.Namespace) -> int:
     simulator = Simulator(*chosen.simulator) if chosen.simulator else None
     ends_at = time.monotonic() + 60.0 * chosen.minutes if chosen.minutes else float("inf")
     policy = settings["td3_agent"]["policy"]
-    with stop_on_signals() as stop, Graph(settings, simulator) as graph:
+    first_map = settings["td3_agent"]["map"] or "LiteCircuit_1"
+    with stop_on_signals() as stop, Graph(settings, simulator, first_map) as graph:
         runner = graph.agent.runner
         with RunDisplay(runner, f"td3-driving drive {policy}") as display:
-            graph.run(stop, lambda: display.tick() or time.monotonic() >= ends_at)
+            graph.run(stop, lambda: time.monotonic() >= ends_at, display.tick)
         status = runner.status
         figures = {"policy": policy, "steps": status.ticks, "episodes": status.episodes}
     if chosen.json:

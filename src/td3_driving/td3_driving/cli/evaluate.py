@@ -24,13 +24,13 @@ FIGURES = (
 def run(chosen: argparse.Namespace) -> int:
     """Runs the command; returns its exit code: 0, or 1 if it was stopped before the first score."""
     settings = _settings(chosen)
-    seeds: range = chosen.map_seeds
     simulator = Simulator(*chosen.simulator) if chosen.simulator else None
-    first_map = map_name(settings["td3_agent"]["kind"], seeds[0])
+    agent = settings["td3_agent"]
+    first_map = agent["test_map"] or map_name(agent["kind"], agent["test_first_seed"])
     with stop_on_signals() as stop, Graph(settings, simulator, first_map) as graph:
         runner = graph.agent.runner
         with RunDisplay(runner, f"td3-driving evaluate {chosen.policy}") as display:
-            graph.run(stop, lambda: display.tick() or graph.agent.finished)
+            graph.run(stop, watch=display.tick)
     scores = runner.program.tests[Purpose.TEST]
     if not scores:
         return 1

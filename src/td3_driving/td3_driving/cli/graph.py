@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeVar
@@ -16,7 +17,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from td3_driving.cli.settings import Settings, change
+from td3_driving.cli.settings import Settings, change, follow
 from td3_driving.nodes.carla_bridge import CarlaBridge
 from td3_driving.nodes.control import Control
 from td3_driving.nodes.perception import Perception
@@ -58,9 +59,9 @@ class Simulator:
         words = dict(word.split("=", 1) for word in line.split() if "=" in word)
         if not line.startswith("carla-lite ready"):
             process.kill()
-            raise GraphError(
-                f"carla-lite did not start (exit code {process.wait()}): {line.strip()}"
-            )
+            process.stdout.close()
+            said = line.strip() or "its own message is above"
+            raise GraphError(f"carla-lite did not start (exit code {process.wait()}): {said}")
         return cls("127.0.0.1", int(words["port"]), process)
 
     def stop(self) -> None:
@@ -72,11 +73,14 @@ class Simulator:
             self.process.wait(5.0)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait()
+        with self.process:  # closes its output and waits
+            pass
 
 
 class Graph:
     """Bridge, perception, agent and control in one process; a context manager.
+
+    What must agree between nodes follows the agent and the bridge (settings.follow).
 
     Args:
         settings: Parameters of all nodes.
@@ -86,7 +90,10 @@ class Graph:
 
     Raises:
         GraphError, ParameterError, RunFolderError: on entering; nothing is left running.
+        OSError: on leaving, when the run could not be saved; nothing is left running either.
     """
+
+    START_WITHIN_S = 30.0
 
     def __init__(
         self,
@@ -99,29 +106,37 @@ class Graph:
         self._given = simulator
         self._lite_map = lite_map
         self._bridge = bridge
-        self._simulator: Simulator | None = None
-        self._nodes: list[Node] = []
+        self._leaving = ExitStack()
 
     def __enter__(self) -> Graph:
-        initialise_ros()
-        try:
+        # Left in the opposite order: the bridge leaves the simulator as it found it, the simulator
+        # ends, and the agent saves in peace. One that fails to keeps none of the others.
+        with ExitStack() as leaving:
+            initialise_ros()
+            leaving.callback(rclpy.try_shutdown)
             self._refuse_a_second_suite()
+            self._executor = SingleThreadedExecutor()
+            leaving.callback(self._executor.shutdown)
+            settings, seed = self.settings, self.settings["td3_agent"]["seed"]
+            follow(settings, settings["td3_agent"]["action_repeat"])
             # First what can be wrong with a user's settings, then what takes time to start.
-            self.agent = self._add(TD3AgentNode, "td3_agent", run_config=self.settings)
-            self.control = self._add(Control, "control")
-            self.perception = self._add(Perception, "perception")
-            self._simulator = self._given or Simulator.start_lite(
-                self._lite_map, self.settings["td3_agent"]["seed"]
-            )
-            change(self.settings, "carla_bridge", "host", self._simulator.host)
-            change(self.settings, "carla_bridge", "port", self._simulator.port)
-            self.bridge = self._add(self._bridge, "carla_bridge")
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        self._executor = SingleThreadedExecutor()
-        for node in self._nodes:
-            self._executor.add_node(node)
+            self.agent = self._make(TD3AgentNode, "td3_agent", run_config=settings)
+            leaving.callback(self.agent.destroy_node)
+            # A policy comes with the action repeat that it was trained with.
+            follow(settings, self.agent.runner.parameters.action_repeat)
+            simulator = self._given or Simulator.start_lite(self._lite_map, seed)
+            leaving.callback(simulator.stop)
+            change(settings, "carla_bridge", "host", simulator.host)
+            change(settings, "carla_bridge", "port", simulator.port)
+            self.control = self._make(Control, "control")
+            leaving.callback(self.control.destroy_node)
+            self.perception = self._make(Perception, "perception")
+            leaving.callback(self.perception.destroy_node)
+            self.bridge = self._make(self._bridge, "carla_bridge")
+            leaving.callback(self.bridge.destroy_node)
+            for node in (self.agent, self.control, self.perception, self.bridge):
+                self._executor.add_node(node)
+            self._leaving = leaving.pop_all()
         return self
 
     def __exit__(
@@ -130,26 +145,42 @@ class Graph:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # The bridge first: it leaves the simulator as it found it. The agent then saves in peace.
-        for node in reversed(self._nodes):
-            node.destroy_node()
-        self._nodes.clear()
-        if self._simulator is not None:
-            self._simulator.stop()
-        rclpy.try_shutdown()
+        self._leaving.close()
 
-    def run(self, stop: StopRequest, done: Callable[[], bool] | None = None) -> None:
-        """Spins until the agent's program is over, `done`, or a signal."""
-        spin(self._executor, done or (lambda: self.agent.finished), stop)
+    def run(
+        self,
+        stop: StopRequest,
+        done: Callable[[], bool] | None = None,
+        watch: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Spins until the agent's program is over, `done`, or a signal.
 
-    def _add(self, make: Callable[..., N], name: str, **extra: object) -> N:
+        Args:
+            stop: Set by a signal.
+            done: When to stop; by default when the agent has finished.
+            watch: Called again and again meanwhile.
+
+        Raises:
+            GraphError: the first episode could not start within START_WITHIN_S, with the reason.
+                After that whatever keeps an episode from starting is waited for, without end.
+        """
+        begun = time.monotonic()
+
+        def over() -> bool:
+            watch()
+            late = time.monotonic() - begun > self.START_WITHIN_S
+            if late and self.agent.refused_because and not self.agent.runner.status.ticks:
+                raise GraphError(self.agent.refused_because)
+            return self.agent.finished if done is None else done()
+
+        spin(self._executor, over, stop)
+
+    def _make(self, make: Callable[..., N], name: str, **extra: object) -> N:
         overrides = [Parameter(key, value=value) for key, value in self.settings[name].items()]
-        node = make(
+        return make(
             parameter_overrides=overrides, namespace=self._namespace, use_global_arguments=False,
             **extra,
         )  # fmt: skip
-        self._nodes.append(node)
-        return node
 
     @property
     def _namespace(self) -> str:

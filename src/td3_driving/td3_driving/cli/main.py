@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns its exit code, 2 for what can't be done as asked."""
+    """Runs a command; returns its exit code: 2 for what can't be done as asked, 1 for a failure."""
     chosen = parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
 
@@ -61,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ) as error:  # fmt: skip
         print(f"td3-driving {chosen.command}: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"td3-driving {chosen.command} failed: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -68,8 +68,9 @@ def add_train(commands: Commands) -> None:
     """train"""
     parser = _command(
         commands, "train", "train", "learn to drive",
-        "Starts the simulator and the four nodes, and learns on-line. Ctrl-C saves; --resume goes on.\n"
-        "Without options: ten minutes of lane keeping from pixels, then a score on maps it never saw.",
+        "Starts the simulator and the four nodes, and learns on-line. Ctrl-C saves, and --resume\n"
+        "goes on. Without options: ten minutes of lane keeping from pixels, then a score on maps\n"
+        "it never saw.",
     )  # fmt: skip
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--steps", type=int, help="ticks of training in the whole run")
@@ -101,8 +102,8 @@ def add_evaluate(commands: Commands) -> None:
     """evaluate"""
     parser = _command(
         commands, "evaluate", "evaluate", "score a policy through the whole graph",
-        "Each episode starts at rest, is 300 m long, and ends at its first infraction or after 60 s.\n"
-        "Map seeds are those for tests, 700000 and up, which training never uses.",
+        "Each episode starts at rest, is 300 m long, and ends at its first infraction or after\n"
+        "60 s. Map seeds are those for tests, 700000 and up, which training never uses.",
     )  # fmt: skip
     _policy(parser)
     parser.add_argument(
@@ -120,8 +121,8 @@ def add_doctor(commands: Commands) -> None:
     """doctor"""
     parser = _command(
         commands, "doctor", "doctor", "check the set-up of a live agent",
-        "Trains a few hundred steps through the whole graph, then checks how the learner is wired.\n"
-        "Exit code 1 if a check fails.",
+        "Trains a few hundred steps through the whole graph, then checks how the learner is\n"
+        "wired. Exit code 1 if a check fails.",
     )  # fmt: skip
     parser.add_argument("--steps", type=int, default=600, help="ticks to train (default: 600)")
     _common(parser)

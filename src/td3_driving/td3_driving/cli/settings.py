@@ -1,7 +1,8 @@
-"""The parameters of all nodes: from config/*.yaml, changed by the command line, checked as a whole."""
+"""The parameters of all nodes: from config/*.yaml, changed by the command line, and checked."""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 from typing import Any
 
@@ -67,16 +68,28 @@ def change_by_text(settings: Settings, assignment: str) -> None:
         raise ParameterError(
             f"--set {assignment!r} must be node.parameter=value, such as td3_agent.batch_size=128"
         )
-    value = yaml.safe_load(text)
     current = settings.get(node, {}).get(name)
-    if isinstance(current, float) and type(value) is int:
-        value = float(value)
-    if isinstance(current, float) and isinstance(value, str):
-        # YAML wants a dot in 1e-4.
-        try:
-            value = float(value)
-        except ValueError:
-            pass
-    if isinstance(current, str) and not isinstance(value, str):
-        value = text
-    change(settings, node, name, value)
+    change(settings, node, name, text if isinstance(current, str) else _value(text, type(current)))
+
+
+def _value(text: str, wanted: type) -> Any:
+    """The value that a text means where a bool or a number is wanted; the text if it means none."""
+    if wanted is float:
+        # YAML takes 5 for an int and 1e-4 for a string.
+        with contextlib.suppress(ValueError):
+            return float(text)
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def follow(settings: Settings, action_repeat: int) -> None:
+    """Sets what must agree between nodes: the stacks' stride, and the tick of the steering limit.
+
+    Args:
+        settings: Parameters of all nodes.
+        action_repeat: Ticks that a decision of the agent holds.
+    """
+    change(settings, "perception", "frame_stride", action_repeat)
+    change(settings, "control", "tick_s", settings["carla_bridge"]["fixed_delta_s"])

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from rich.console import Console
 
-from td3_driving.agent.run_folder import RunFolderError
+from td3_driving.agent.run_folder import RunFolderError, read_config, write_whole
 from td3_driving.agent.runner import Runner
 from td3_driving.agent.types import Purpose
 from td3_driving.cli.display import RunDisplay
@@ -41,7 +40,7 @@ def run(chosen: argparse.Namespace) -> int:
             console.print(f"run folder: {run_dir}\nwatch: tensorboard --logdir {run_dir}")
             runner = graph.agent.runner
             with RunDisplay(runner, f"td3-driving train, seed {agent['seed']}") as display:
-                graph.run(stop, lambda: display.tick() or graph.agent.finished)
+                graph.run(stop, watch=display.tick)
         # From here on everything is saved; a signal has nothing left to interrupt.
         summary = conclude(runner, Path(run_dir))
         _say(console, runner, summary, run_dir, interrupted=stop.signal is not None)
@@ -70,9 +69,8 @@ def conclude(runner: Runner, run_dir: Path) -> dict[str, Any]:
         "run_dir": str(run_dir),
     }  # fmt: skip
     tests = {purpose.value: s.as_dict() for purpose, s in _scores(runner).items()}
-    temporary = run_dir / ".summary.json"
-    temporary.write_text(json.dumps({**figures, "tests": tests}, indent=1) + "\n")
-    temporary.replace(run_dir / "summary.json")
+    summary = json.dumps({**figures, "tests": tests}, indent=1, allow_nan=False)
+    write_whole(run_dir / "summary.json", summary + "\n")
     draw_learning_curve(run_dir / "metrics.jsonl", run_dir / "learning_curve.png")
     if tests:
         tracks = read_tracks(run_dir / "closing_test.npz")
@@ -90,11 +88,8 @@ def _settings(chosen: argparse.Namespace) -> Settings:
     run_dir = chosen.run_dir
     if chosen.resume:
         folder = Path(run_dir) if run_dir else _newest_run()
-        config = folder / "config.yaml"
-        if not config.is_file():
-            raise RunFolderError(f"{folder} holds no run to resume; leave out --resume")
         settings = load_settings()
-        for node, values in yaml.safe_load(config.read_text()).items():
+        for node, values in read_config(folder).items():
             for name, value in values.items():
                 change(settings, node, name, value)
         run_dir = str(folder)

@@ -25,7 +25,9 @@ NS = 1e9
 class ControlParameters:
     """The control node's parameters."""
 
-    stale_after_s: float = parameter(0.5, "silence after which the brake is applied", "s", 0.05, 5.0)
+    stale_after_s: float = parameter(
+        0.5, "silence after which the brake is applied", "s", 0.05, 5.0
+    )
     steer_rate_per_s: float = parameter(
         10.0, "largest change of steering; 10 is lock to lock in 0.2 s", "1/s", 0.1, 1000.0
     )

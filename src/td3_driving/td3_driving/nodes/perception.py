@@ -34,8 +34,8 @@ class PerceptionParameters:
 class Perception(Node):
     """Takes rgb_front/image and frame; gives observation/image.
 
-    Observation: 84x84, encoding 8UC4, channel i being the stack's frame i, newest last. At the start
-    of an episode the stack is filled with its first frame, so no stack spans two episodes.
+    Observation: 84x84, encoding 8UC4, channel i being the stack's frame i, newest last. At the
+    start of an episode the stack is filled with its first frame, so no stack spans two episodes.
     """
 
     DEPTH = 4

@@ -63,16 +63,28 @@ def spin(executor: Executor, done: Callable[[], bool], stop: StopRequest) -> Non
         executor.spin_once(timeout_sec=0.2)
 
 
-def run_node(make: Callable[[], N], done: Callable[[N], bool] = lambda node: False) -> int:
+def run_node(
+    make: Callable[[], N],
+    done: Callable[[N], bool] = lambda node: False,
+    refusals: tuple[type[Exception], ...] = (),
+) -> int:
     """Runs one node as a process of its own.
 
     Args:
         make: Makes the node; called after rclpy has been initialised.
         done: Whether the node has nothing left to do.
+        refusals: Further errors by which the node refuses to be made as asked.
 
     Returns:
         The process's exit code: 0, or 2 for parameters that are refused.
     """
+    refused: tuple[type[Exception], ...] = (
+        ParameterError,
+        OSError,
+        ValueError,
+        RuntimeError,
+        *refusals,
+    )
     with stop_on_signals() as stop:
         initialise_ros()
         node: N | None = None
@@ -81,7 +93,7 @@ def run_node(make: Callable[[], N], done: Callable[[N], bool] = lambda node: Fal
             executor = SingleThreadedExecutor()
             executor.add_node(made)
             spin(executor, lambda: done(made), stop)
-        except (ParameterError, OSError, ValueError, RuntimeError) as error:
+        except refused as error:
             if node is not None:
                 raise
             print(error, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""td3_agent: sees, decides, is rewarded, and learns. The agent itself is in agent/; this is its ROS side."""
+"""td3_agent: sees, decides, is rewarded, and learns. This is the ROS side of agent/."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ from td3_driving.nodes.running import run_node
 from td3_driving.ros import topics
 from td3_driving.ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
 from td3_driving.ros.markers import agent_markers
-from td3_driving.ros.messages import from_image, from_odometry, from_route, header, to_ns
+from td3_driving.ros.messages import (
+    InvalidMessage,
+    from_image,
+    from_odometry,
+    from_route,
+    header,
+    to_ns,
+)
 from td3_driving.ros.pairing import StampPairer
 from td3_driving.ros.parameters import declare
 from td3_driving_msgs.msg import Action, EpisodeStatus
@@ -36,8 +43,8 @@ class TD3AgentNode(Node):
     Gives action, episode, markers and /diagnostics; offers save_checkpoint, load_policy and
     set_training; asks the bridge's reset for every episode.
 
-    A tick is handled when all of it is there: the three messages of its stamp, as many events as its
-    frame counts, and for an episode's first tick the route of its stamp.
+    A tick is handled when all of it is there: the three messages of its stamp, as many events as
+    its frame counts, and for an episode's first tick the route of its stamp.
 
     Args:
         run_config: Parameters of all nodes, kept in the run folder; this node's alone unless given.
@@ -47,13 +54,15 @@ class TD3AgentNode(Node):
     WATCH_PERIOD_S = 0.25
     RESET_TIMEOUT_S = 60.0
     RETRY_S = 1.0
+    MOST_WAITING = 100
+    IMAGE_SHAPE = (84, 84, 4)
 
     def __init__(
         self, run_config: Mapping[str, Mapping[str, Any]] | None = None, **options: Any
     ) -> None:
         super().__init__("td3_agent", **{"namespace": topics.DEFAULT_NAMESPACE, **options})
-        self._parameters = declare(self, AgentParameters)
-        self.runner = make_runner(self._parameters, run_config)
+        self._settings = declare(self, AgentParameters)
+        self.runner = make_runner(self._settings, run_config)
         self.finished = False
         """Whether there is nothing left to drive."""
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -62,8 +71,10 @@ class TD3AgentNode(Node):
         self._waiting: dict[int, dict[str, Any]] = {}
         self._route: tuple[int, Route] | None = None
         self._driving: int | None = None
+        self._last_step: int | None = None
         self._wanted: Reset | None = None
-        self._reset_since_ns: int | None = None
+        self._asked: rclpy.task.Future | None = None
+        self._asked_at_ns = 0
         self._retry_at_ns = 0
         self._last_tick_ns = self._steady.now().nanoseconds
         self.invalid = 0
@@ -101,6 +112,8 @@ class TD3AgentNode(Node):
 
     def _on_observation(self, name: str, message: Any) -> None:
         picture = from_image(message)
+        if picture.shape != self.IMAGE_SHAPE:
+            raise InvalidMessage(f"picture has shape {picture.shape}, must be {self.IMAGE_SHAPE}")
         self._pair(name, message, np.ascontiguousarray(np.moveaxis(picture, -1, 0)))
 
     def _on_odometry(self, name: str, message: Any) -> None:
@@ -111,6 +124,8 @@ class TD3AgentNode(Node):
         tick = self._pairer.add(stamp, name, message if value is None else value)
         if tick is not None:
             self._waiting[stamp] = tick
+            if len(self._waiting) > self.MOST_WAITING:
+                del self._waiting[min(self._waiting)]
             self._handle(stamp)
 
     def _on_event(self, name: str, message: Any) -> None:
@@ -133,7 +148,10 @@ class TD3AgentNode(Node):
             self._events["collision"][stamp] < frame.collisions
             or self._events["lane_invasion"][stamp] < frame.lane_invasions
             or (frame.step == 0 and (self._route is None or self._route[0] != stamp))
-            or (frame.step == 0 and self._reset_since_ns is not None)
+            # Until the answer has come, this may be the episode that was asked for.
+            or self._asked is not None
+            # At a fixed rate the second tick may be whole before the first.
+            or (frame.step > 0 and frame.episode == self._driving and self._last_step is None)
         ):
             return
         self._waiting = {s: p for s, p in self._waiting.items() if s > stamp}
@@ -141,8 +159,28 @@ class TD3AgentNode(Node):
             for old in [s for s in counts if s <= stamp]:
                 del counts[old]
         if frame.episode == self._driving:
-            self._last_tick_ns = self._steady.now().nanoseconds
+            self._require_next(frame)
             self._step(stamp, frame, parts)
+            # Only now: the time that we took ourselves is not the simulator's silence.
+            self._last_tick_ns = self._steady.now().nanoseconds
+        if frame.step == 0:
+            self._handle_all()
+
+    def _handle_all(self) -> None:
+        for stamp in sorted(self._waiting):
+            self._handle(stamp)
+
+    def _require_next(self, frame: Any) -> None:
+        """Refuses a step that cannot come now.
+
+        Raises:
+            InvalidMessage: it has been handled, or one after it.
+        """
+        if self._last_step is not None and frame.step <= self._last_step:
+            raise InvalidMessage(
+                f"step {frame.step} of episode {frame.episode} after step {self._last_step}"
+            )
+        self._last_step = frame.step
 
     def _step(self, stamp: int, frame: Any, parts: dict[str, Any]) -> None:
         tick = Tick(
@@ -177,11 +215,11 @@ class TD3AgentNode(Node):
             self.finished = True
 
     def _publish_report(self, stamp: int, report: StepReport, reply: Reply) -> None:
-        head = header(stamp, "map")
+        head, terms = header(stamp, "map"), report.terms.values
         self._status.publish(
             EpisodeStatus(
                 header=head, episode=report.episode, step=report.step, reward=report.terms.total,
-                term_names=list(report.terms.values), term_values=list(report.terms.values.values()),
+                term_names=list(terms), term_values=list(terms.values()),
                 episode_return=report.episode_return, completion=report.completion,
                 lateral_m=report.lateral_m, heading_error_rad=report.heading_error_rad,
                 terminated=report.terminated, truncated=report.truncated, reason=report.reason,
@@ -201,6 +239,7 @@ class TD3AgentNode(Node):
         now = self._steady.now().nanoseconds
         if not self._reset.service_is_ready():
             self._retry_at_ns = now + int(self.RETRY_S * NS)
+            self.runner.hold(f"no carla_bridge offers {self._reset.service_name} yet")
             return
         plan = self._wanted.task.plan
         request = ResetEpisode.Request(
@@ -208,63 +247,73 @@ class TD3AgentNode(Node):
             start_speed_mps=plan.start_speed_mps, start_lateral_m=plan.start_lateral_m,
             start_heading_rad=plan.start_heading_rad,
         )  # fmt: skip
-        self._reset_since_ns = now
-        self._reset.call_async(request).add_done_callback(self._on_reset)
+        self._asked_at_ns = now
+        self._asked = self._reset.call_async(request)
+        self._asked.add_done_callback(self._guarded("reset", self._on_reset))
 
-    def _on_reset(self, future: rclpy.task.Future) -> None:
-        if self._reset_since_ns is None:  # given up on meanwhile
+    def _on_reset(self, name: str, future: rclpy.task.Future) -> None:
+        if future is not self._asked:  # given up on meanwhile
             return
-        self._reset_since_ns = None
+        self._asked = None
         self._last_tick_ns = self._steady.now().nanoseconds
         response = future.result()
         if not response.success:
-            self.get_logger().error(f"no new episode: {response.message}", throttle_duration_sec=5.0)
+            self.get_logger().error(
+                f"no new episode: {response.message}", throttle_duration_sec=5.0
+            )
             self._retry_at_ns = self._last_tick_ns + int(self.RETRY_S * NS)
+            self.runner.hold(response.message)
             return
         self._wanted = None
-        self._driving = response.episode
-        self._handle(to_ns(response.stamp))
+        self._driving, self._last_step = response.episode, None
+        self._handle_all()
 
     def _on_watch(self) -> None:
         """Silence while driving is a fault; a reset without an answer is asked for again."""
         now = self._steady.now().nanoseconds
         if self._driving is not None:
             silent_s = (now - self._last_tick_ns) / NS
-            if silent_s > self._parameters.silence_s:
+            if silent_s > self._settings.silence_s:
                 self.get_logger().error(f"no tick for {silent_s:.1f} s: the episode is cut off")
                 self._pairer.clear()
                 self._waiting.clear()
                 self._do(self.runner.fault(f"no tick for {silent_s:.1f} s"))
         elif self._wanted is not None:
-            if self._reset_since_ns is None and now >= self._retry_at_ns:
+            if self._asked is None and now >= self._retry_at_ns:
                 self._ask_for_reset()
-            elif (
-                self._reset_since_ns is not None
-                and now - self._reset_since_ns > self.RESET_TIMEOUT_S * NS
-            ):
-                self._reset_since_ns = None
+            elif self._asked is not None and now - self._asked_at_ns > self.RESET_TIMEOUT_S * NS:
+                self._reset.remove_pending_request(self._asked)
+                self._asked = None
+                self.runner.hold(f"no answer from {self._reset.service_name}")
                 self._ask_for_reset()
 
     # --- Services and health ---
 
     def _on_save(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self.runner.trainer is None or not self._parameters.run_dir:
+        if self.runner.trainer is None or not self._settings.run_dir:
             response.message = "nothing is learned here, or run_dir is empty"
             return response
         try:
             self.runner.save()
-            response.success, response.message = True, f"saved under {self._parameters.run_dir}"
+            response.success, response.message = True, f"saved under {self._settings.run_dir}"
         except OSError as error:
             response.message = f"not saved: {error}"
+        # Nobody was silent while we were not listening.
+        self._last_tick_ns = self._steady.now().nanoseconds
         return response
 
     def _on_load(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         try:
-            if self._parameters.mode == "train":
+            if self._settings.mode == "train":
                 raise ValueError("a run that learns has its own policy; load one in mode drive")
-            _, driver = load_driver(self._parameters)
+            needs, driver = load_driver(self._settings)
+            if needs != self.runner.parameters:
+                raise ValueError(
+                    f"{self._settings.policy} was trained to see the world differently than the "
+                    "policy in force; start the node anew"
+                )
             self.runner.set_driver(driver)
-            response.success, response.message = True, f"driving with {self._parameters.policy}"
+            response.success, response.message = True, f"driving with {self._settings.policy}"
         except (ValueError, OSError, LearningError) as error:
             response.message = str(error)
         return response
@@ -273,7 +322,7 @@ class TD3AgentNode(Node):
         self, request: SetBool.Request, response: SetBool.Response
     ) -> SetBool.Response:
         if self.runner.trainer is None:
-            response.message = f"mode {self._parameters.mode} has no learner"
+            response.message = f"mode {self._settings.mode} has no learner"
         else:
             self.runner.trainer.enabled = request.data
             response.success = True
@@ -282,7 +331,7 @@ class TD3AgentNode(Node):
 
     def _health(self) -> Health:
         status, trainer = self.runner.status, self.runner.trainer
-        figures: dict[str, object] = {
+        figures: dict[str, Any] = {
             "purpose": status.purpose, "map": status.map, "episodes": status.episodes,
             "ticks": status.ticks, "faults": status.faults, "invalid": self.invalid,
             "unpaired": self._pairer.dropped, "progress": round(status.progress, 4),
@@ -295,15 +344,22 @@ class TD3AgentNode(Node):
             if trainer.alarm:
                 return ERROR, trainer.alarm, figures
         if self._driving is None and not self.finished:
-            return WARN, "waiting for an episode", figures
+            return WARN, f"waiting for an episode: {status.waiting_for or 'asked for'}", figures
         return OK, status.purpose, figures
 
     def destroy_node(self) -> None:
-        """Stops the learner first."""
-        self.runner.close()
-        super().destroy_node()
+        """Saves and stops the learner first."""
+        try:
+            self.runner.close()
+        finally:
+            super().destroy_node()
+
+    @property
+    def refused_because(self) -> str:
+        """Why no episode can start; empty while one is driven or being set up."""
+        return "" if self._asked is not None else self.runner.status.waiting_for
 
 
 def main() -> int:
     """Runs the node until its program is over, then saves."""
-    return run_node(TD3AgentNode, lambda node: node.finished)
+    return run_node(TD3AgentNode, lambda node: node.finished, (LearningError,))

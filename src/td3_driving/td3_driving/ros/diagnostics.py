@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
@@ -14,12 +14,12 @@ OK, WARN, ERROR, STALE = (
     DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE,
 )  # fmt: skip
 
-Health = tuple[bytes, str, dict[str, object]]
+Health = tuple[bytes, str, Mapping[str, object]]
 """(level, one sentence, figures by name)."""
 
 
 class Diagnostics:
-    """Publishes what `report` says of the node, by wall time, so that silence of the clock shows."""
+    """Publishes what `report` says of the node, by wall time: a clock that stands still shows."""
 
     def __init__(self, node: Node, hardware_id: str, report: Callable[[], Health]) -> None:
         self._node = node

@@ -1,4 +1,4 @@
-"""Between ROS messages and plain data: stamps, images, odometry, routes. Refuses what is malformed."""
+"""Between ROS messages and plain data: stamps, images, odometry, routes. Refuses the malformed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from td3_driving.driving.vehicle import VehicleState
 from td3_driving_msgs.msg import Action
 
 NS = 1_000_000_000
+
+MOST_MPS, MOST_RADPS, MOST_M = 200.0, 100.0, 1e7
+"""Beyond these no vehicle moves; such a value is a simulator's fault and would teach nonsense."""
 
 _CHANNELS = {"mono8": 1, "8UC1": 1, "rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "8UC4": 4}
 
@@ -87,25 +90,31 @@ def from_odometry(message: Odometry) -> VehicleState:
     """The vehicle's state of an Odometry message (pose in map, twist in the body frame).
 
     Raises:
-        InvalidMessage: for anything that is not finite, or a quaternion that is not of unit length.
+        InvalidMessage: for anything that is not finite or that no vehicle can do, or a quaternion
+            that is not of unit length.
     """
     position, q = message.pose.pose.position, message.pose.pose.orientation
     twist = message.twist.twist
     norm = math.sqrt(q.x * q.x + q.y * q.y + q.z * q.z + q.w * q.w)
     if not abs(norm - 1.0) < 1e-3:
         raise InvalidMessage(f"odometry's quaternion has length {norm:.4g}, must be 1")
-    try:
-        return VehicleState(
-            stamp_s=to_ns(message.header.stamp) / NS,
-            x_m=position.x,
-            y_m=position.y,
-            yaw_rad=math.atan2(2 * (q.w * q.z + q.x * q.y), 1 - 2 * (q.y * q.y + q.z * q.z)),
-            speed_mps=twist.linear.x,
-            lateral_speed_mps=twist.linear.y,
-            yaw_rate_radps=twist.angular.z,
-        )
-    except ValueError as error:
-        raise InvalidMessage(f"odometry: {error}") from error
+    limited = {
+        "position x": (position.x, MOST_M), "position y": (position.y, MOST_M),
+        "forward speed": (twist.linear.x, MOST_MPS), "lateral speed": (twist.linear.y, MOST_MPS),
+        "yaw rate": (twist.angular.z, MOST_RADPS),
+    }  # fmt: skip
+    for name, (value, most) in limited.items():
+        if not abs(value) <= most:
+            raise InvalidMessage(f"odometry's {name} is {value:g}, must be within +-{most:g}")
+    return VehicleState(
+        stamp_s=to_ns(message.header.stamp) / NS,
+        x_m=position.x,
+        y_m=position.y,
+        yaw_rad=math.atan2(2 * (q.w * q.z + q.x * q.y), 1 - 2 * (q.y * q.y + q.z * q.z)),
+        speed_mps=twist.linear.x,
+        lateral_speed_mps=twist.linear.y,
+        yaw_rate_radps=twist.angular.z,
+    )
 
 
 def from_route(message: Path) -> Route:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -17,10 +18,8 @@ def config_file(name: str) -> Path:
         FileNotFoundError: it is in neither place.
     """
     folders = [SOURCE_CONFIG]
-    try:
+    with contextlib.suppress(PackageNotFoundError):
         folders.insert(0, Path(get_package_share_directory("td3_driving")) / "config")
-    except PackageNotFoundError:
-        pass
     for folder in folders:
         if (folder / name).is_file():
             return folder / name

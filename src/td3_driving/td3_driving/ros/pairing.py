@@ -26,7 +26,7 @@ class StampPairer:
         waiting[name] = message
         if len(waiting) == len(self._names):
             del self._waiting[stamp_ns]
-            # Simulation time starts again when a world is loaded: only stamps of before count as old.
+            # Simulation time may start again, with another server: only earlier stamps are old.
             for old in [stamp for stamp in self._waiting if stamp < stamp_ns]:
                 del self._waiting[old]
                 self.dropped += 1

@@ -1,8 +1,8 @@
 """Every topic and service of the graph, declared once: name, type and quality of service.
 
-Names are relative to the vehicle's namespace, /carla/<role_name>, but for the clock. Publishers follow
-REP-2003; our own subscribers ask for reliable delivery, since in lock-step no message may be lost,
-while best-effort subscribers (rviz2, ros2 topic hz) match these publishers just as well.
+Names are relative to the vehicle's namespace, /carla/<role_name>, but for the clock. Publishers
+follow REP-2003; our own subscribers ask for reliable delivery, since in lock-step no message may be
+lost, while best-effort subscribers (rviz2, ros2 topic hz) match these publishers just as well.
 """
 
 from __future__ import annotations
