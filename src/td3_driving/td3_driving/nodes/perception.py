@@ -13,7 +13,8 @@ from td3_driving.nodes.running import run_node
 from td3_driving.parameters import parameter
 from td3_driving.ros import topics
 from td3_driving.ros.diagnostics import OK, WARN, Diagnostics, Health
-from td3_driving.ros.messages import InvalidMessage, from_image, to_image, to_ns
+from td3_driving.ros.images import decode
+from td3_driving.ros.messages import InvalidMessage, to_image, to_ns
 from td3_driving.ros.pairing import StampPairer
 from td3_driving.ros.parameters import declare
 
@@ -75,7 +76,8 @@ class Perception(Node):
                     f"step {frame.step} of episode {frame.episode}, whose first frame was missed; "
                     "waiting for the next episode"
                 )
-        small = grey_84(from_image(image), image.encoding, self._crop)
+        pixels, encoding = decode(image)
+        small = grey_84(pixels, encoding, self._crop)
         stack = self._stack.push(small, first)
         self._last = (frame.episode, frame.step)
         picture = np.ascontiguousarray(stack.transpose(1, 2, 0))
