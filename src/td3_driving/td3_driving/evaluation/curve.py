@@ -17,10 +17,8 @@ WINDOW = 20
 
 
 def read_metrics(file: Path) -> list[dict[str, Any]]:
-    """The lines of a metrics.jsonl; what a crash cut short is left out."""
-    lines = file.read_text().splitlines() if file.exists() else []
-    # A line is written at once, so that one which ends as an object does is whole.
-    return [json.loads(line) for line in lines if line.endswith("}")]
+    """The lines of a metrics.jsonl; a last line that was cut short by a kill is left out."""
+    return [json.loads(text) for text in file.read_text().splitlines() if text.endswith("}")]
 
 
 def draw_learning_curve(metrics: Path, picture: Path) -> bool:

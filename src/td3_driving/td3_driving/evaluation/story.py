@@ -50,7 +50,7 @@ def write_tracks(file: Path, tracks: list[Track]) -> None:
         for name in ("route", "xy", "speed_mps")
     }
     about = [[track.purpose, track.map, track.ended_by] for track in tracks]
-    np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)
 
 
 def read_tracks(file: Path) -> list[Track]:
@@ -58,8 +58,15 @@ def read_tracks(file: Path) -> list[Track]:
     with np.load(file, allow_pickle=False) as arrays:
         about = json.loads(str(arrays["about"]))
         return [
-            Track(*words, arrays[f"route_{i}"], arrays[f"xy_{i}"], arrays[f"speed_mps_{i}"])
-            for i, words in enumerate(about)
+            Track(
+                purpose,
+                name,
+                ended_by,
+                arrays[f"route_{i}"],
+                arrays[f"xy_{i}"],
+                arrays[f"speed_mps_{i}"],
+            )
+            for i, (purpose, name, ended_by) in enumerate(about)
         ]
 
 
@@ -92,7 +99,7 @@ def _draw_map(axes: Axes, name: str, tracks: list[Track]) -> LineCollection | No
             continue
         points = track.xy[:, None]
         lines = LineCollection(
-            np.concatenate([points[:-1], points[1:]], axis=1),
+            list(np.concatenate([points[:-1], points[1:]], axis=1)),
             array=track.speed_mps[1:], cmap="viridis", lw=2.2, zorder=3,
         )  # fmt: skip
         lines.set_clim(0.0, TOP_SPEED_MPS)
