@@ -74,5 +74,5 @@ def test_what_cv_bridge_cannot_read_is_refused_too() -> None:
         def imgmsg_to_cv2(self, image: Image, encoding: str) -> np.ndarray:
             raise RuntimeError("Unrecognized image encoding [nonsense]")
 
-    with pytest.raises(InvalidMessage, match="cv_bridge can't read nonsense"):
+    with pytest.raises(InvalidMessage, match="cv_bridge refuses nonsense"):
         decode(message, bridge=SimpleNamespace(CvBridge=Bridge))
