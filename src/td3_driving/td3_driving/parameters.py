@@ -63,10 +63,11 @@ def check(owner: str, field: dataclasses.Field, value: Any) -> Any:
         )
     if isinstance(value, float) and not math.isfinite(value):
         raise ParameterError(f"parameter {name} must be finite, got {value}")
-    low, high, unit = meta["minimum"], meta["maximum"], meta["unit"]
+    low, high = meta["minimum"], meta["maximum"]
     if (low is not None and value < low) or (high is not None and value > high):
         limits = f"[{'-inf' if low is None else low}, {'inf' if high is None else high}]"
-        raise ParameterError(f"parameter {name} must be in {limits} {unit}, got {value}".rstrip())
+        unit = f" {meta['unit']}" if meta["unit"] else ""
+        raise ParameterError(f"parameter {name} must be in {limits}{unit}, got {value}")
     if meta["choices"] and value not in meta["choices"]:
         allowed = ", ".join(meta["choices"])
         raise ParameterError(f"parameter {name} must be one of {allowed}; got {value!r}")
