@@ -39,6 +39,4 @@ def decode(message: Image, bridge: ModuleType | None = cv_bridge) -> tuple[np.nd
     try:
         return bridge.CvBridge().imgmsg_to_cv2(message, "mono8"), "mono8"
     except Exception as error:  # cv_bridge raises OpenCV's, NumPy's and its own
-        raise InvalidMessage(
-            f"cv_bridge cannot read a {message.encoding} image: {error}"
-        ) from error
+        raise InvalidMessage(f"cv_bridge refuses {message.encoding}: {error}") from error
