@@ -6,14 +6,17 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import numpy as np
+
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.types import Purpose, Task
 from td3_driving.driving.episodes import MAP_SPLIT, EpisodePlan, evaluation_plan, training_plan
 from td3_driving.evaluation.metrics import EpisodeScore
 
 CANDIDATES = ("learner", "averaged")
-FIRST_SELECTION = 0.4
-"""Share of the run before which a policy isn't worth the time that its score takes."""
+FIRST_SELECTION, LAST_SELECTION = 0.5, 0.95
+"""Shares of the run between which policies are scored: not before they can drive, and soon enough
+that the last score, too, is part of the run's time."""
 
 DRIVE_S, DRIVE_M = 600.0, 3000.0
 
@@ -103,8 +106,8 @@ class TrainingProgram:
         """The candidate just found to be as good as all before, or better; take_chosen() it."""
         self.tests: dict[Purpose, list[EpisodeScore]] = {Purpose.UNTRAINED: [], Purpose.TEST: []}
         count = min(parameters.selections, _longest_selections(parameters))
-        span = 1.0 - FIRST_SELECTION
-        self._points = [FIRST_SELECTION + span * ((i + 1) / count) for i in range(count)]
+        first = FIRST_SELECTION if count > 1 else LAST_SELECTION
+        self._points = np.linspace(first, LAST_SELECTION, count).tolist()
 
     @property
     def best(self) -> Selection | None:
