@@ -17,8 +17,9 @@ WINDOW = 20
 
 
 def read_metrics(file: Path) -> list[dict[str, Any]]:
-    """The lines of a metrics.jsonl; a last line that was cut short by a kill is left out."""
-    return [json.loads(text) for text in file.read_text().splitlines() if text.endswith("}")]
+    """The lines of a metrics.jsonl, if there is one; what a kill cut short is left out."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [json.loads(text) for text in lines if text.endswith("}")]
 
 
 def draw_learning_curve(metrics: Path, picture: Path) -> bool:

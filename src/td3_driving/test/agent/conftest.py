@@ -127,3 +127,15 @@ def make_run() -> Callable[..., Run]:
         return Run(make_runner(replace(SMALL, **changes), config))
 
     return make
+
+
+@pytest.fixture
+def make_world() -> type[World]:
+    """Makes a world of its own."""
+    return World
+
+
+@pytest.fixture
+def drive_to_the_end() -> Callable[[Runner], Run]:
+    """Drives a runner until it has finished."""
+    return lambda runner: Run(runner).finish()

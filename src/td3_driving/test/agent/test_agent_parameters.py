@@ -1,4 +1,4 @@
-"""Parameters are checked before anything starts, by name, and config/*.yaml holds their defaults."""
+"""Parameters are checked by name before anything starts; config/*.yaml holds their defaults."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from td3_driving.agent.parameters import AgentParameters
@@ -82,23 +82,25 @@ def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
         build(AgentParameters, "td3_agent", {"batchsize": 8})
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.sampled_from(sorted(NODES)), st.text(max_size=20), st.text(max_size=20))
 def test_no_text_after_set_breaks_the_settings(node: str, name: str, value: str) -> None:
-    settings = load_settings()
+    chosen = load_settings()
     try:
-        change_by_text(settings, f"{node}.{name}={value}")
+        change_by_text(chosen, f"{node}.{name}={value}")
     except ParameterError:
-        assert settings == load_settings()
+        assert chosen == load_settings()
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.sampled_from([field.name for field in dataclasses.fields(AgentParameters)]), st.text())
 def test_no_value_after_set_gets_past_the_check(name: str, value: str) -> None:
-    settings = load_settings()
+    chosen = load_settings()
     try:
-        change_by_text(settings, f"td3_agent.{name}={value}")
+        change_by_text(chosen, f"td3_agent.{name}={value}")
     except ParameterError as error:
         assert f"td3_agent.{name}" in str(error)
-    build(AgentParameters, "td3_agent", settings["td3_agent"])
+    build(AgentParameters, "td3_agent", chosen["td3_agent"])
 
 
 @pytest.mark.parametrize(
@@ -113,10 +115,10 @@ def test_no_value_after_set_gets_past_the_check(name: str, value: str) -> None:
     ],
 )
 def test_set_takes_values_as_people_write_them(text: str, value: object) -> None:
-    settings = load_settings()
-    change_by_text(settings, text)
+    chosen = load_settings()
+    change_by_text(chosen, text)
     node, name = text.partition("=")[0].split(".")
-    assert settings[node][name] == value and type(settings[node][name]) is type(value)
+    assert chosen[node][name] == value and type(chosen[node][name]) is type(value)
 
 
 @pytest.mark.parametrize(
@@ -137,8 +139,8 @@ def test_what_set_cannot_take_is_refused_with_the_reason(text: str, complaint: s
 
 
 def test_what_must_agree_between_nodes_follows_agent_and_bridge() -> None:
-    settings = load_settings()
-    change(settings, "carla_bridge", "fixed_delta_s", 0.1)
-    follow(settings, action_repeat=5)
-    assert settings["perception"]["frame_stride"] == 5
-    assert settings["control"]["tick_s"] == 0.1
+    chosen = load_settings()
+    change(chosen, "carla_bridge", "fixed_delta_s", 0.1)
+    follow(chosen, action_repeat=5)
+    assert chosen["perception"]["frame_stride"] == 5
+    assert chosen["control"]["tick_s"] == 0.1
