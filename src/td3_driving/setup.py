@@ -38,10 +38,10 @@ setup(
     entry_points={
         "console_scripts": [
             "td3-driving = td3_driving.cli.main:main",
-            "carla_bridge = td3_driving.nodes.carla_bridge:main",
-            "perception = td3_driving.nodes.perception:main",
-            "td3_agent = td3_driving.nodes.td3_agent:main",
-            "control = td3_driving.nodes.control:main",
+            "carla_bridge = td3_driving.nodes.start:carla_bridge",
+            "perception = td3_driving.nodes.start:perception",
+            "td3_agent = td3_driving.nodes.start:td3_agent",
+            "control = td3_driving.nodes.start:control",
         ]
     },
 )

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -33,6 +34,7 @@ Once clients can connect it prints one line:
   carla-lite ready port=2000 stream_port=2001 map=LiteCircuit_1
 It ends cleanly on Ctrl-C and SIGTERM.
 """
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PARENT_POLL_S = 0.5
 _SLOW_START_S = 2.0
 _COMPILING = "carla-lite: compiling the renderer, which happens once per installation"
@@ -107,8 +109,14 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _serve(server: Server, parent: int | None) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.request_stop)
+
+    def stop(*_: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed: it is ending already
+            loop.call_soon_threadsafe(server.request_stop)
+
+    # Unlike the loop's own handlers these stay when the loop has closed.
+    for number in _STOP_SIGNALS:
+        signal.signal(number, stop)
 
     def watch_parent() -> None:
         if os.getppid() != parent:
@@ -167,6 +175,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     warm_up()
     notice.cancel()
     asyncio.run(_serve(server, parent if options.exit_with_parent else None))
+    # Under `ros2 launch` Ctrl-C comes twice; what is left is the interpreter's own end.
+    for number in _STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     return 0
 
 

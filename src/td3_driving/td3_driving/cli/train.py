@@ -10,19 +10,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
-from td3_driving.agent.run_folder import RunFolderError, read_config, write_whole
+from td3_driving.agent.conclusion import conclude, score_line, scores
+from td3_driving.agent.run_folder import RunFolderError, read_config
 from td3_driving.agent.runner import Runner
-from td3_driving.agent.types import Purpose
 from td3_driving.cli.display import RunDisplay
 from td3_driving.cli.graph import Graph, Simulator
 from td3_driving.cli.settings import Settings, change, change_by_text, load_settings
 from td3_driving.driving.episodes import training_plan
-from td3_driving.evaluation.curve import draw_learning_curve
-from td3_driving.evaluation.metrics import Summary, summarise
-from td3_driving.evaluation.story import draw_story, read_tracks
 from td3_driving.nodes.running import stop_on_signals
 
 RUNS = Path("runs")
@@ -47,41 +43,6 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print(json.dumps(summary), flush=True)
     return 0
-
-
-def conclude(runner: Runner, run_dir: Path) -> dict[str, Any]:
-    """Writes the summary and the curve of a run that is over; returns the figures."""
-    trainer, status = runner.trainer, runner.status
-    assert trainer is not None
-    tested = _scores(runner).get(Purpose.TEST)
-    completions = list(status.completions)
-    figures = {
-        "steps": status.training_ticks,
-        "episodes": status.episodes,
-        "updates": trainer.updates,
-        "return_mean": float(np.mean(status.returns)) if status.returns else None,
-        "completion_pct": (
-            tested.completion_pct
-            if tested is not None
-            else float(np.mean(completions)) if completions else None
-        ),
-        "parameters_sha256": trainer.agent.parameters_sha256(),
-        "run_dir": str(run_dir),
-    }  # fmt: skip
-    tests = {purpose.value: s.as_dict() for purpose, s in _scores(runner).items()}
-    summary = json.dumps({**figures, "tests": tests}, indent=1, allow_nan=False)
-    write_whole(run_dir / "summary.json", summary + "\n")
-    draw_learning_curve(run_dir / "metrics.jsonl", run_dir / "learning_curve.png")
-    if tests:
-        tracks = read_tracks(run_dir / "closing_test.npz")
-        draw_story(run_dir / "metrics.jsonl", tracks, run_dir / "story.png")
-    return figures
-
-
-def _scores(runner: Runner) -> dict[Purpose, Summary]:
-    return {
-        purpose: summarise(scores) for purpose, scores in runner.program.tests.items() if scores
-    }
 
 
 def _settings(chosen: argparse.Namespace) -> Settings:
@@ -131,16 +92,8 @@ def _first_map(settings: Settings) -> str:
 def _say(
     console: Console, runner: Runner, summary: dict[str, Any], run_dir: str, interrupted: bool
 ) -> None:
-    for purpose, score in _scores(runner).items():
-        name = "untrained" if purpose is Purpose.UNTRAINED else "now"
-        low, high = score.intervals["completion_pct"]
-        console.print(
-            f"{name:>9}: completion {score.completion_pct:5.1f} % "
-            f"(95 % interval {low:.0f} to {high:.0f}), success {score.success_pct:.0f} %, "
-            f"{score.mean_speed_mps:.1f} m/s, {score.lane_deviation_m:.2f} m off the centre, "
-            f"{score.episodes} episodes on held-out maps",
-            highlight=False, soft_wrap=True,
-        )  # fmt: skip
+    for purpose, score in scores(runner).items():
+        console.print(score_line(purpose, score), highlight=False, soft_wrap=True)
     if interrupted:
         console.print(
             f"stopped and saved; go on with: td3-driving train --resume --run-dir {run_dir}",

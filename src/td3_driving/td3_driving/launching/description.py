@@ -17,8 +17,8 @@ from launch.actions import (
     Shutdown,
     TimerAction,
 )
-from launch.event_handlers import OnProcessExit
-from launch.events.process import ProcessExited
+from launch.event_handlers import OnProcessExit, OnProcessIO
+from launch.events.process import ProcessExited, ProcessIO
 from launch.launch_context import LaunchContext
 from launch.launch_description import LaunchDescription
 from launch_ros.actions import Node
@@ -60,18 +60,31 @@ def actions(plan: Plan) -> list[Action]:
     processes = [_node(node, plan.namespace) for node in plan.nodes]
     if plan.composed is not None:
         processes.append(_command(plan.composed))
+    now: list[Action] = [*processes]
     if plan.simulator is not None:
-        processes.append(_command(plan.simulator))
+        simulator = _command(plan.simulator)
+        # The first process is the one that connects.
+        now = [_when_ready(simulator, processes[0]), simulator, *processes[1:]]
+        processes.append(simulator)
     return [
         *(SetEnvironmentVariable(*item) for item in plan.environment.items()),
         *(
             RegisterEventHandler(OnProcessExit(target_action=process, on_exit=_on_exit))
             for process in processes
         ),
-        *processes,
+        *now,
         *([] if plan.rviz is None else [_rviz(plan)]),
         *([] if plan.stop_after_s is None else [_stop_after(plan.stop_after_s)]),
     ]
+
+
+def _when_ready(simulator: ExecuteProcess, client: ExecuteProcess) -> Action:
+    """Starts a client of carla-lite when it says that it is ready."""
+
+    def on_stdout(event: ProcessIO) -> Action | None:
+        return client if event.text.startswith(b"carla-lite ready") else None
+
+    return RegisterEventHandler(OnProcessIO(target_action=simulator, on_stdout=on_stdout))
 
 
 def _on_exit(event: ProcessExited, context: LaunchContext) -> Action | None:

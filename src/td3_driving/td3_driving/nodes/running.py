@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -25,13 +26,21 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class StopRequest:
     """Set by a signal; callbacks under way are finished, not torn apart."""
 
+    SAME_S = 0.5
+    """Ctrl-C under `ros2 launch` comes twice: from the terminal, and from launch."""
+
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
         self._count = 0
+        self._last_s = -self.SAME_S
 
     def take(self, number: int, _: FrameType | None) -> None:
         """The signal handler. A third signal no longer waits for anything."""
         self.signal = signal.Signals(number)
+        now_s = time.monotonic()
+        same, self._last_s = now_s - self._last_s < self.SAME_S, now_s
+        if same:
+            return
         self._count += 1
         if self._count == 2:
             print("still saving; once more stops at once", file=sys.stderr)
@@ -67,6 +76,7 @@ def run_node(
     make: Callable[[], N],
     done: Callable[[N], bool] = lambda node: False,
     refusals: tuple[type[Exception], ...] = (),
+    conclude: Callable[[N], None] = lambda node: None,
 ) -> int:
     """Runs one node as a process of its own.
 
@@ -74,6 +84,7 @@ def run_node(
         make: Makes the node; called after rclpy has been initialised.
         done: Whether the node has nothing left to do.
         refusals: Further errors by which the node refuses to be made as asked.
+        conclude: Called after the node, done or stopped by a signal, has been destroyed.
 
     Returns:
         The process's exit code: 0, or 2 for parameters that are refused.
@@ -102,4 +113,5 @@ def run_node(
             if node is not None:
                 node.destroy_node()
             rclpy.try_shutdown()
+        conclude(made)
     return 0

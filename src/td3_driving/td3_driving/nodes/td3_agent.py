@@ -17,7 +17,6 @@ from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.types import Drive, Finished, Reply, Reset, StepReport, Tick
 from td3_driving.driving.route import Route
 from td3_driving.learning.errors import LearningError
-from td3_driving.nodes.running import run_node
 from td3_driving.ros import topics
 from td3_driving.ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
 from td3_driving.ros.markers import agent_markers
@@ -358,8 +357,3 @@ class TD3AgentNode(Node):
     def refused_because(self) -> str:
         """Why no episode can start; empty while one is driven or being set up."""
         return "" if self._asked is not None else self.runner.status.waiting_for
-
-
-def main() -> int:
-    """Runs the node until its program is over, then saves."""
-    return run_node(TD3AgentNode, lambda node: node.finished, (LearningError,))
