@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Iterator
 
 import carla
 
 from td3_driving.simulator.config import SessionConfig
 from td3_driving.simulator.errors import (
+    FrameTimeout,
     ServerRefused,
     SimulatorUnavailable,
-    UnknownMap,
     VersionMismatch,
 )
 from td3_driving.simulator.rig import Rig, destroy
@@ -24,6 +25,7 @@ from td3_driving.simulator.routing import map_basename
 
 _LOG = logging.getLogger(__name__)
 _PROBE_TIMEOUT_S = 1.0
+_SENSORS_TIMEOUT_S = 1.0
 # With fewer, all stream threads may wait for the GIL while the caller waits for a stream.
 _WORKER_THREADS = 8
 
@@ -33,6 +35,7 @@ class Link:
 
     Args:
         config: Where the server is and what to put in its world.
+        restore: Settings to restore at the end; None takes those that are found.
 
     Raises:
         SimulatorError: One of the kinds in `errors`; nothing is left behind in the server.
@@ -42,16 +45,20 @@ class Link:
     map: carla.Map
     rig: Rig
 
-    def __init__(self, config: SessionConfig) -> None:
+    def __init__(self, config: SessionConfig, restore: carla.WorldSettings | None = None) -> None:
         self._config = config
-        self._restore: carla.WorldSettings | None = None
+        self._restore = restore
         self._has_rig = False
         with self.answering():
             self._client = carla.Client(config.host, config.port, _WORKER_THREADS)
             self._set_timeout(config.timeout_s)
             self._check_version()
         try:
-            self._settle_in()
+            with self.answering():
+                # A fresh world may take far longer for its first answers than for any other.
+                self._set_timeout(config.map_timeout_s)
+                self._settle_in()
+                self._set_timeout(config.timeout_s)
         except BaseException:
             self.close()
             raise
@@ -77,25 +84,17 @@ class Link:
             raise RuntimeError(f"frame {snapshot.frame} came after tick {frame}: two clients tick")
         return snapshot
 
-    def load(self, name: str) -> None:
-        """Go to another map, with a new rig.
-
-        Raises:
-            UnknownMap: The server does not know it; we stay where we are.
-            SimulatorUnavailable: The server stopped answering.
-        """
+    def available_maps(self) -> list[str]:
+        """Names of the server's maps, without their folders."""
         with self.answering():
-            self._client.get_server_version()  # a dead server is found out before we get patient
+            return sorted(map(map_basename, self._client.get_available_maps()))
+
+    def leave(self) -> carla.WorldSettings | None:
+        """Remove our actors, and return the settings for the next link to restore."""
+        with self.answering():
+            self._client.get_server_version()  # a dead server is not waited for actor by actor
         self._drop_rig()
-        try:
-            with self._patient(), self.answering():
-                self._client.load_world(name)
-        except ServerRefused as error:
-            with self.answering():
-                available = sorted(map(map_basename, self._client.get_available_maps()))
-            self._settle_in()
-            raise UnknownMap(name, available, error.__cause__) from error
-        self._settle_in()
+        return self._restore
 
     def close(self, alive: bool = True) -> None:
         """Remove our actors and restore the settings; never raises.
@@ -123,31 +122,33 @@ class Link:
             raise VersionMismatch(self._config.host, self._config.port, ours, theirs)
 
     def _settle_in(self) -> None:
-        """Take over the present world: our settings, no leftovers, our rig."""
-        with self._patient(), self.answering():
-            self.world = self._client.get_world()
-            self.map = self.world.get_map()
-            if self._config.synchronous:
-                settings = self.world.get_settings()
-                self._restore = self._restore or self.world.get_settings()
-                settings.synchronous_mode = True
-                settings.fixed_delta_seconds = self._config.fixed_delta_s
-                self.world.apply_settings(settings)
-            self.advance()  # before the first state the client knows no actors
-            self._remove_leftovers()
-            self.rig = Rig(self.world, self.map.get_spawn_points(), self._config)
-            self._has_rig = True
-            # The first picture of a world takes the server far longer than any other.
-            self.rig.collect(self.advance().frame, self._timeout_s)
+        """Take over the world: our settings, no leftovers, our rig."""
+        self.world = self._client.get_world()
+        self.map = self.world.get_map()
+        if self._config.synchronous:
+            settings = self.world.get_settings()
+            self._restore = self._restore or self.world.get_settings()
+            settings.synchronous_mode = True
+            settings.fixed_delta_seconds = self._config.fixed_delta_s
+            self.world.apply_settings(settings)
+        self.advance()  # before the first state the client knows no actors
+        self._remove_leftovers()
+        self.rig = Rig(self.world, self.map.get_spawn_points(), self._config)
+        self._has_rig = True
+        self._wait_for_sensors()
 
-    @contextlib.contextmanager
-    def _patient(self) -> Iterator[None]:
-        """Give the server the time that a map takes."""
-        self._set_timeout(self._config.map_timeout_s)
-        try:
-            yield
-        finally:
-            self._set_timeout(self._config.timeout_s)
+    def _wait_for_sensors(self) -> None:
+        """Tick until a tick reaches all sensors: their streams open some time after listen()."""
+        deadline = time.monotonic() + self._config.map_timeout_s
+        while True:
+            frame = self.advance().frame
+            try:
+                self.rig.collect(frame, _SENSORS_TIMEOUT_S)
+                break
+            except FrameTimeout:
+                if time.monotonic() > deadline:
+                    raise
+        self.rig.dropped = 0
 
     def _set_timeout(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s

@@ -11,9 +11,15 @@ import carla
 from td3_driving.simulator import frames, measurements
 from td3_driving.simulator.config import SessionConfig
 from td3_driving.simulator.data import Command, EpisodeStart, ResetRequest, Tick, Twist
-from td3_driving.simulator.errors import ServerRefused, SimulatorUnavailable, SpawnError
+from td3_driving.simulator.errors import (
+    ServerRefused,
+    SimulatorUnavailable,
+    SpawnError,
+    UnknownMap,
+)
 from td3_driving.simulator.frames import Pose
 from td3_driving.simulator.link import Link
+from td3_driving.simulator.loading import load_map
 from td3_driving.simulator.routing import RoutePlanner, map_basename
 
 _PLANNERS_KEPT = 16
@@ -86,12 +92,11 @@ class CarlaSession:
             SimulatorUnavailable: The server stopped answering.
             FrameTimeout: A sensor's data got lost.
         """
-        link = self._connected()
+        self._connected()
         try:
             if request.map and map_basename(request.map) != self.map_name:
-                self._dropped += link.rig.dropped
-                self._stamp_offset_s = None
-                link.load(request.map)
+                self._change_map(request.map)
+            link = self._connected()
             planner = self._planner(link)
             route = planner.plan(
                 request.seed,
@@ -136,11 +141,26 @@ class CarlaSession:
         return self._link
 
     def _disconnect(self, alive: bool) -> None:
+        atexit.unregister(self.close)
         link, self._link = self._link, None
         if link is not None:
-            atexit.unregister(self.close)
             self._dropped += link.rig.dropped
             link.close(alive)
+
+    def _change_map(self, name: str) -> None:
+        restore = self._connected().leave()
+        self._dropped = self.dropped_images
+        self._stamp_offset_s = None
+        self._link = None  # no client may be connected while the map is loaded: see loading
+        refusal = None
+        try:
+            load_map(self.config.host, self.config.port, name, self.config.map_timeout_s)
+        except ServerRefused as error:
+            refusal = error
+        self._link = Link(self.config, restore)
+        if refusal is not None:
+            available = self._link.available_maps()
+            raise UnknownMap(name, available, refusal.__cause__) from refusal
 
     def _planner(self, link: Link) -> RoutePlanner:
         # Maps of one name may differ between servers.
