@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from rclpy.node import Node
+from std_msgs.msg import Header
 
 from td3_driving.driving.picture import FrameStack, grey_84
 from td3_driving.nodes.running import run_node
-from td3_driving.parameters import parameter
+from td3_driving.parameters import ParameterError, parameter
 from td3_driving.ros import topics
 from td3_driving.ros.diagnostics import OK, WARN, Diagnostics, Health
 from td3_driving.ros.images import decode
@@ -32,6 +33,16 @@ class PerceptionParameters:
     crop_right: float = parameter(0.0, "share cut off at the right", "", 0.0, 0.9)
 
 
+def _require_a_rest(parameters: PerceptionParameters) -> None:
+    for one, other in (("crop_top", "crop_bottom"), ("crop_left", "crop_right")):
+        total = getattr(parameters, one) + getattr(parameters, other)
+        if total >= 1.0:
+            raise ParameterError(
+                f"parameters perception.{one} + {other} are {total:g} and leave nothing of the "
+                "picture; their sum must be below 1"
+            )
+
+
 class Perception(Node):
     """Takes rgb_front/image and frame; gives observation/image.
 
@@ -48,6 +59,7 @@ class Perception(Node):
             parameters.crop_top, parameters.crop_bottom,
             parameters.crop_left, parameters.crop_right,
         )  # fmt: skip
+        _require_a_rest(parameters)
         self._stack = FrameStack(self.DEPTH, parameters.frame_stride)
         self._pairer = StampPairer(("image", "frame"))
         self._last: tuple[int, int] | None = None
@@ -59,14 +71,18 @@ class Perception(Node):
 
     def _take(self, name: str, message: Any) -> None:
         try:
-            pair = self._pairer.add(to_ns(message.header.stamp), name, message)
+            stamp = to_ns(message.header.stamp)
+            value = (*decode(message), message.header) if name == "image" else message
+            pair = self._pairer.add(stamp, name, value)
             if pair is not None:
-                self._see(pair["image"], pair["frame"])
+                self._see(pair["frame"], *pair["image"])
         except ValueError as error:
             self.invalid += 1
             self.get_logger().error(f"{name} ignored: {error}", throttle_duration_sec=1.0)
 
-    def _see(self, image: Any, frame: Any) -> None:
+    def _see(self, frame: Any, pixels: np.ndarray, encoding: str, head: Header) -> None:
+        if frame.episode == 0:
+            return  # before the first reset, at a fixed rate: nobody drives, so nobody looks
         first = frame.step == 0
         expected = None if self._last is None else (self._last[0], self._last[1] + 1)
         if not first and (frame.episode, frame.step) != expected:
@@ -76,12 +92,11 @@ class Perception(Node):
                     f"step {frame.step} of episode {frame.episode}, whose first frame was missed; "
                     "waiting for the next episode"
                 )
-        pixels, encoding = decode(image)
         small = grey_84(pixels, encoding, self._crop)
         stack = self._stack.push(small, first)
         self._last = (frame.episode, frame.step)
         picture = np.ascontiguousarray(stack.transpose(1, 2, 0))
-        self._out.publish(to_image(picture, "8UC4", image.header))
+        self._out.publish(to_image(picture, "8UC4", head))
         self.published += 1
 
     def _health(self) -> Health:

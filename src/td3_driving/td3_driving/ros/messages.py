@@ -20,6 +20,8 @@ NS = 1_000_000_000
 MOST_MPS, MOST_RADPS, MOST_M = 200.0, 100.0, 1e7
 """Beyond these no vehicle moves; such a value is a simulator's fault and would teach nonsense."""
 
+MOST_ROUTE_M = 1e6
+
 _CHANNELS = {"mono8": 1, "8UC1": 1, "rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "8UC4": 4}
 
 
@@ -121,9 +123,12 @@ def from_route(message: Path) -> Route:
     """The route of a Path message.
 
     Raises:
-        InvalidMessage: for points that are not finite, or too few of them.
+        InvalidMessage: for points that are not finite, too few of them, or more road than there is.
     """
     points = np.array([(p.pose.position.x, p.pose.position.y) for p in message.poses], np.float64)
+    # Before the route is sampled: what is too long would take all memory.
+    if len(points) > 1 and np.hypot(*np.diff(points, axis=0).T).sum() > MOST_ROUTE_M:
+        raise InvalidMessage(f"route is longer than {MOST_ROUTE_M:g} m; are its points metres?")
     try:
         return Route(points)
     except ValueError as error:

@@ -1,0 +1,184 @@
+"""A node under test and a peer of it, over real DDS in a ROS domain of their own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import rclpy
+from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import Odometry, Path
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
+
+from td3_driving.ros import topics
+from td3_driving.ros.messages import header, to_image
+from td3_driving_msgs.msg import Frame
+
+DOMAIN = 70 + os.getpid() % 30
+TICK_NS = 50_000_000
+
+
+def stamp_of(step: int) -> int:
+    """Simulation time of a step, in nanoseconds."""
+    return 10_000_000_000 + step * TICK_NS
+
+
+class Bench:
+    """A node, and a peer that publishes, listens and calls; spun together.
+
+    Args:
+        make: The node's class.
+        parameters: Its overrides.
+    """
+
+    def __init__(self, make: type[Node], **parameters: Any) -> None:
+        self.context = Context()
+        rclpy.init(context=self.context, domain_id=DOMAIN)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.peer = Node("peer", context=self.context, namespace=topics.DEFAULT_NAMESPACE)
+        self.executor.add_node(self.peer)
+        self.heard: dict[str, list[Any]] = {}
+        self._publishers: dict[str, Any] = {}
+        self._make = make
+        self._parameters = parameters
+        self.node: Any = None
+
+    def hear(self, *wanted: topics.Topic) -> Bench:
+        """Listens to these topics."""
+        for topic in wanted:
+            self.heard[topic.name] = []
+            topic.subscription(self.peer, self.heard[topic.name].append)
+        return self
+
+    def start(self) -> Bench:
+        """Makes the node and waits until all that it takes and gives is connected."""
+        overrides = [Parameter(name, value=value) for name, value in self._parameters.items()]
+        self.node = self._make(context=self.context, parameter_overrides=overrides)
+        self.executor.add_node(self.node)
+        takes = {subscription.topic_name for subscription in self.node.subscriptions}
+        heard = {self.peer.resolve_topic_name(name) for name in self.heard}
+        for topic in topics.TOPICS:
+            if self.peer.resolve_topic_name(topic.name) in takes:
+                self._publishers[topic.name] = topic.publisher(self.peer)
+        gives = [given for given in self.node.publishers if given.topic_name in heard]
+        ends = (*self._publishers.values(), *gives)
+        self.until(lambda: all(end.get_subscription_count() for end in ends))
+        return self
+
+    def say(self, topic: topics.Topic, message: Any) -> None:
+        """Publishes to the node."""
+        self._publishers[topic.name].publish(message)
+
+    def until(self, done: Callable[[], Any], timeout_s: float = 30.0) -> None:
+        """Spins until it is done."""
+        end = time.monotonic() + timeout_s
+        while not done():
+            counts = {name: len(heard) for name, heard in self.heard.items()}
+            assert time.monotonic() < end, f"still waiting; heard {counts}"
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def next(self, topic: topics.Topic) -> Any:
+        """Waits for a message and takes it off."""
+        heard = self.heard[topic.name]
+        self.until(lambda: heard)
+        return heard.pop(0)
+
+    def call(self, service: topics.Service, request: Any) -> Any:
+        """Calls a service of the node and waits for the answer."""
+        client = self.peer.create_client(service.type, service.name)
+        self.until(client.service_is_ready)
+        future = client.call_async(request)
+        self.until(future.done)
+        self.peer.destroy_client(client)
+        return future.result()
+
+    def close(self) -> None:
+        """Ends everything."""
+        for node in (self.node, self.peer):
+            if node is not None:
+                self.executor.remove_node(node)
+                node.destroy_node()
+        self.executor.shutdown()
+        rclpy.shutdown(context=self.context)
+
+
+@pytest.fixture
+def make_bench() -> Iterator[Callable[..., Bench]]:
+    """Makes benches: (node's class, topics to hear, **parameters)."""
+    benches: list[Bench] = []
+
+    def make(node: type[Node], *heard: topics.Topic, **parameters: Any) -> Bench:
+        benches.append(Bench(node, **parameters))
+        return benches[-1].hear(*heard).start()
+
+    yield make
+    for bench in benches:
+        bench.close()
+
+
+class Messages:
+    """Well-formed messages of one tick, to be spoiled."""
+
+    @staticmethod
+    def frame(step: int, episode: int = 1, **counts: int) -> Frame:
+        return Frame(header=header(stamp_of(step), "map"), episode=episode, step=step, **counts)
+
+    @staticmethod
+    def image(step: int, grey: int = 0, width: int = 160, height: int = 120) -> Image:
+        pixels = np.full((height, width, 4), grey, np.uint8)
+        return to_image(pixels, "bgra8", header(stamp_of(step), "ego_vehicle/rgb_front"))
+
+    @staticmethod
+    def observation(step: int) -> Image:
+        pixels = np.random.default_rng(step).integers(0, 256, (84, 84, 4), dtype=np.uint8)
+        return to_image(pixels, "8UC4", header(stamp_of(step), "ego_vehicle/rgb_front"))
+
+    @staticmethod
+    def odometry(step: int, x_m: float = 0.0) -> Odometry:
+        message = Odometry(header=header(stamp_of(step), "map"))
+        message.pose.pose.position.x = x_m
+        message.pose.pose.orientation.w = 1.0
+        message.twist.twist.linear.x = 8.0
+        return message
+
+    @staticmethod
+    def route(step: int) -> Path:
+        message = Path(header=header(stamp_of(step), "map"))
+        for x_m in (0.0, 400.0):
+            pose = PoseStamped(header=message.header)
+            pose.pose.position.x = x_m
+            message.poses.append(pose)
+        return message
+
+
+@pytest.fixture
+def messages() -> type[Messages]:
+    """Well-formed messages."""
+    return Messages
+
+
+@pytest.fixture
+def errors_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[Node], list[str]]:
+    """The errors that a node logs from now on."""
+
+    def listen(node: Node) -> list[str]:
+        errors: list[str] = []
+
+        class Logger:
+            def error(self, text: str, **_: object) -> None:
+                errors.append(text)
+
+            warning = info = error
+
+        monkeypatch.setattr(node, "get_logger", Logger)
+        return errors
+
+    return listen
