@@ -24,7 +24,6 @@ from td3_driving.simulator.rig import Rig, destroy
 from td3_driving.simulator.routing import map_basename
 
 _LOG = logging.getLogger(__name__)
-_PROBE_TIMEOUT_S = 1.0
 _SENSORS_TIMEOUT_S = 1.0
 # With fewer, all stream threads may wait for the GIL while the caller waits for a stream.
 _WORKER_THREADS = 8
@@ -103,7 +102,7 @@ class Link:
             alive: False when the server is known to be gone, which saves waiting for it.
         """
         try:
-            self._set_timeout(_PROBE_TIMEOUT_S)
+            self._set_timeout(self._config.timeout_s)
             if alive:
                 self._client.get_server_version()
         except RuntimeError:
