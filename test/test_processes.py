@@ -1,0 +1,272 @@
+"""The four nodes as processes of their own, over real DDS, as the launch files start them."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import carla
+import pytest
+import rclpy
+import yaml
+from ament_index_python.packages import get_package_prefix
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+
+from td3_driving.launching.arguments import defaults
+from td3_driving.launching.plan import Plan, make_plan
+from td3_driving.ros import topics
+from td3_driving.ros.middleware import middleware_environment
+
+DOMAIN = 23
+STEPS = 300
+MAP = "LiteCircuit_1"
+TINY = {"batch_size": 8, "learning_starts": 16, "selections": 0, "episodes_per_map": 1000}
+INTERFACES = Path(__file__).parents[1] / "docs" / "interfaces.md"
+FRAMELESS = {topics.CLOCK.name, topics.DIAGNOSTICS.name}
+
+
+def executable(package: str, name: str) -> str:
+    """What `ros2 run` would start."""
+    return str(Path(get_package_prefix(package)) / "lib" / package / name)
+
+
+class Processes:
+    """Processes that write to files, and are gone at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.by_name: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{name}.log").open("wb") as log:
+            self.by_name[name] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        return self.by_name[name]
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+    def await_line(self, name: str, pattern: str, timeout_s: float = 30.0) -> re.Match[str]:
+        end = time.monotonic() + timeout_s
+        while (found := re.search(pattern, self.log(name))) is None:
+            assert self.by_name[name].poll() is None, self.log(name)
+            assert time.monotonic() < end, self.log(name)
+            time.sleep(0.05)
+        return found
+
+    def start_carla_lite(self) -> int:
+        command = [executable("carla_lite", "carla-lite"), "--port", "0", "--map", MAP]
+        self.start("carla-lite", command)
+        return int(self.await_line("carla-lite", r"ready port=(\d+)")[1])
+
+    def interrupt(self, name: str) -> int:
+        """The exit code after SIGINT."""
+        self.by_name[name].send_signal(signal.SIGINT)
+        return self.by_name[name].wait(timeout=20)
+
+    def kill(self) -> None:
+        for process in self.by_name.values():
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def in_domain() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROS_DOMAIN_ID", str(DOMAIN))
+        for name, value in middleware_environment().items():
+            patch.setenv(name, value)
+        yield
+
+
+def start_nodes(processes: Processes, plan: Plan) -> None:
+    for node in plan.nodes:
+        command = [executable("td3_driving", node.name), "--ros-args"]
+        command += ["-r", f"__ns:={plan.namespace}"]
+        for i, source in enumerate(node.parameters):
+            if not isinstance(source, str):
+                values, source = source, str(processes.folder / f"{node.name}-{i}.yaml")
+                content = {"/**": {"ros__parameters": values}}
+                Path(source).write_text(yaml.safe_dump(content))
+            command += ["--params-file", source]
+        processes.start(node.name, command)
+
+
+class Witness(Node):
+    """Hears every topic and sees who publishes it, in a process that is none of the nodes."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__("witness", context=context, namespace=topics.DEFAULT_NAMESPACE)
+        self.heard: dict[str, list[Any]] = {topic.name: [] for topic in topics.TOPICS}
+        self.seen: dict[str, dict[str, Any]] = {topic.name: {} for topic in topics.TOPICS}
+        for topic in topics.TOPICS:
+            topic.subscription(self, self.heard[topic.name].append)
+        self.create_timer(0.2, self.look)
+
+    def look(self) -> None:
+        for name, by_node in self.seen.items():
+            for end in self.get_publishers_info_by_topic(self.resolve_topic_name(name)):
+                # The graph may know of a publisher a moment before its node.
+                if not end.node_name.startswith("_NODE_NAME_UNKNOWN"):
+                    by_node[end.node_name] = end
+
+
+class Session(NamedTuple):
+    """A training that is over: what was heard of it, and how its processes ended."""
+
+    witness: Witness
+    exit_codes: dict[str, int]
+    left_in_simulator: list[str]
+    run_dir: Path
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory, in_domain: None) -> Iterator[Session]:
+    folder = tmp_path_factory.mktemp("processes")
+    processes = Processes(folder)
+    context = Context()
+    rclpy.init(context=context, domain_id=DOMAIN)
+    witness = Witness(context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(witness)
+    try:
+        port = processes.start_carla_lite()
+        world = carla.Client("127.0.0.1", port).get_world()
+        # Other cars in the way, so that there is something to hit.
+        blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
+        for place in world.get_map().get_spawn_points()[1::2]:
+            assert world.try_spawn_actor(blueprint, place) is not None
+        (folder / "tiny.yaml").write_text(yaml.safe_dump(
+            {"/**/td3_agent": {"ros__parameters": TINY}}
+        ))  # fmt: skip
+        given = {"simulator": "carla", "port": str(port), "map": MAP, "steps": str(STEPS)}
+        given |= {"run_dir": str(folder / "run"), "params_file": str(folder / "tiny.yaml")}
+        plan = make_plan("train", {**defaults("train"), **given}, "now")
+        start_nodes(processes, plan)
+        agent, end = processes.by_name["td3_agent"], time.monotonic() + 60.0
+        while agent.poll() is None:
+            executor.spin_once(timeout_sec=0.1)
+            assert time.monotonic() < end, processes.log("td3_agent")
+        codes = {"td3_agent": agent.wait()}
+        for name in ("control", "perception", "carla_bridge"):
+            codes[name] = processes.interrupt(name)
+        world.wait_for_tick(5.0)
+        left = [a.type_id for a in world.get_actors() if is_ours(a)]
+        codes["carla-lite"] = processes.interrupt("carla-lite")
+        yield Session(witness, codes, left, folder / "run")
+    finally:
+        processes.kill()
+        executor.shutdown()
+        rclpy.shutdown(context=context)
+
+
+def is_ours(actor: carla.Actor) -> bool:
+    return actor.type_id.startswith("sensor") or actor.attributes.get("role_name") == "ego_vehicle"
+
+
+def stated() -> dict[str, tuple[str, str]]:
+    """Type and frame of every topic as docs/interfaces.md states them."""
+    table = {}
+    for line in INTERFACES.read_text().split("## Services")[0].splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) == 5 and cells[0].startswith("`"):
+            package, kind = cells[1].split(",")[0].split("/")
+            frame = cells[2].split(",")[0].replace("&lt;role&gt;", "ego_vehicle")
+            table[cells[0].strip("`")] = (f"{package}/msg/{kind}", frame)
+    return table
+
+
+def test_a_training_in_processes_runs_its_steps_and_all_end_with_exit_code_0(
+    session: Session,
+) -> None:
+    assert session.exit_codes == dict.fromkeys(session.exit_codes, 0)
+    assert len(session.exit_codes) == 5
+    summary = json.loads((session.run_dir / "summary.json").read_text())
+    assert summary["steps"] == STEPS
+    assert summary["updates"] > 0
+    assert session.left_in_simulator == []
+
+
+@pytest.mark.parametrize("topic", topics.TOPICS, ids=lambda topic: topic.name)
+def test_every_topic_is_seen_in_another_process_as_stated(
+    session: Session, topic: topics.Topic
+) -> None:
+    kind, frame = stated()[topic.name]
+    messages = session.witness.heard[topic.name]
+    assert messages
+    assert {type(message) for message in messages} == {topic.type}
+    if topic.name not in FRAMELESS:
+        headed = messages[0].markers if topic is topics.MARKERS else messages
+        assert {message.header.frame_id for message in headed} == {frame}
+    for offered in session.witness.seen[topic.name].values():
+        assert offered.topic_type == kind
+        assert offered.qos_profile.reliability == topic.qos.reliability
+        assert offered.qos_profile.durability == topic.qos.durability
+
+
+def test_the_interface_page_has_every_topic_and_no_other() -> None:
+    assert set(stated()) == {topic.name for topic in topics.TOPICS}
+
+
+def test_each_topic_has_one_publisher_and_diagnostics_has_all_four(session: Session) -> None:
+    for topic in topics.TOPICS:
+        nodes = set(session.witness.seen[topic.name])
+        if topic is topics.DIAGNOSTICS:
+            assert nodes == {"carla_bridge", "perception", "td3_agent", "control"}
+        else:
+            assert len(nodes) == 1, topic.name
+
+
+COUNT = """
+import json, sys
+import rclpy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from td3_driving.nodes.running import initialise_ros
+from td3_driving.ros import topics
+
+initialise_ros()
+node = rclpy.create_node("counter", namespace=topics.DEFAULT_NAMESPACE)
+sizes, images, frames = set(), set(), []
+
+def stamp(message):
+    return message.header.stamp.sec, message.header.stamp.nanosec
+
+def on_image(image):
+    images.add(stamp(image))
+    sizes.add((image.width, image.height, len(image.data)))
+
+best_effort = QoSProfile(depth=60, reliability=ReliabilityPolicy.BEST_EFFORT)
+node.create_subscription(topics.IMAGE.type, topics.IMAGE.name, on_image, best_effort)
+topics.FRAME.subscription(node, lambda frame: frames.append(stamp(frame)) if images else None)
+while len(frames) < 61:
+    rclpy.spin_once(node, timeout_sec=0.2)
+wanted = frames[1:]  # the first may be that of an image from before
+print(json.dumps([len(wanted), len(images.intersection(wanted)), sorted(sizes)]))
+"""
+
+
+def test_no_image_of_800x600_is_lost_between_processes(tmp_path: Path, in_domain: None) -> None:
+    processes = Processes(tmp_path)
+    try:
+        port = processes.start_carla_lite()
+        counter = processes.start("counter", [sys.executable, "-c", COUNT])
+        options = {"port": port, "mode": "fixed_rate", "camera_width": 800, "camera_height": 600}
+        command = [executable("td3_driving", "carla_bridge"), "--ros-args"]
+        for name, value in options.items():
+            command += ["-p", f"{name}:={value}"]
+        processes.start("carla_bridge", command)
+        assert counter.wait(timeout=40) == 0, processes.log("counter")
+        assert processes.interrupt("carla_bridge") == 0
+    finally:
+        processes.kill()
+    wanted, received, sizes = json.loads(processes.log("counter").splitlines()[-1])
+    assert (wanted, received) == (60, 60)
+    assert sizes == [[800, 600, 800 * 600 * 4]]
