@@ -200,7 +200,7 @@ class OnlineTrainer:
         values = checkpoint.load(newest, self.agent, self.replay)
         self.decisions = int(values["decisions"])
         # A longer total would set it higher, and a learner that has begun must not stop again.
-        self._starts = int(values["learning_starts"])
+        self._starts = min(self._starts, int(values["learning_starts"]))
         self._noise.load_state_dict(values["noise"])
         self._warm_up.random.bit_generator.state = values["warm_up"]
         self._acting.load_from(self.agent)

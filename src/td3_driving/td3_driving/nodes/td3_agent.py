@@ -237,7 +237,6 @@ class TD3AgentNode(Node):
         assert self._wanted is not None
         now = self._steady.now().nanoseconds
         if not self._reset.service_is_ready():
-            self._retry_at_ns = now + int(self.RETRY_S * NS)
             self.runner.hold(f"no carla_bridge offers {self._reset.service_name} yet")
             return
         plan = self._wanted.task.plan
