@@ -26,7 +26,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class StopRequest:
     """Set by a signal; callbacks under way are finished, not torn apart."""
 
-    SAME_S = 0.5
+    SAME_S = 1.0
     """Ctrl-C under `ros2 launch` comes twice: from the terminal, and from launch."""
 
     def __init__(self) -> None:
