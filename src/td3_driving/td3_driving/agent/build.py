@@ -20,8 +20,6 @@ from td3_driving.learning.policy_file import load_policy
 SIGHT = ("action_repeat", "waypoint_mode", "waypoint_count", "waypoint_spacing_m")
 """What a policy was trained to see; its file says so, and a run with it follows."""
 
-CLOSING_TEST_FROM_MINUTES = 5.0
-
 
 def learning_starts(parameters: AgentParameters) -> int:
     """Decisions before the first update: as set, but at most a tenth of the run's."""
@@ -85,12 +83,7 @@ def _training_runner(
         )
     if parameters.resume and not parameters.run_dir:
         raise ValueError("resume needs the run's folder: --run-dir")
-    closing = parameters.closing_test == "always" or (
-        parameters.closing_test == "auto"
-        and not parameters.steps
-        and parameters.minutes > CLOSING_TEST_FROM_MINUTES
-    )
-    program = TrainingProgram(parameters, closing)
+    program = TrainingProgram(parameters, parameters.closing_test == "always")
     trainer = OnlineTrainer(parameters, learning_starts(parameters))
     # The folder last: what is refused before has left nothing in it.
     folder = None

@@ -86,7 +86,8 @@ class TrainingProgram:
 
     Args:
         parameters: Of the agent.
-        closing_test: Whether untrained and best policy are scored on test maps at the end.
+        closing_test: Whether untrained and best policy are scored on test maps at the end; may
+            be set until then.
 
     Raises:
         ValueError: the closing test's map seeds are not for tests.
@@ -94,7 +95,8 @@ class TrainingProgram:
 
     def __init__(self, parameters: AgentParameters, closing_test: bool) -> None:
         self._parameters = parameters
-        self._test_tasks = _test_tasks(parameters) if closing_test else []
+        self._test_tasks = _test_tasks(parameters)
+        self.closing_test = closing_test
         self._queue: deque[Task] = deque()
         self._scores: dict[str, list[EpisodeScore]] = {}
         self._selecting = 0.0
@@ -134,7 +136,7 @@ class TrainingProgram:
             self._queue.extend(self._selection_tasks())
         if progress >= 1.0 and not self._queue and not self._closed:
             self._closed = True
-            self._queue.extend(self._test_tasks)
+            self._queue.extend(self._test_tasks if self.closing_test else [])
         if self._queue:
             return self._queue.popleft()
         if progress >= 1.0:

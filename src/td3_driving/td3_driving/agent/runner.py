@@ -36,6 +36,9 @@ from td3_driving.driving.route import Route
 from td3_driving.driving.termination import EpisodeEnd
 from td3_driving.evaluation.metrics import score
 
+CLOSING_TEST_FROM_S = 300.0
+"""Training time from which a run closes with its test, unless told otherwise."""
+
 
 @dataclass
 class Status:
@@ -245,6 +248,8 @@ class Runner:
 
     def _next(self) -> Reply:
         self._measure()
+        if self.parameters.closing_test == "auto" and isinstance(self.program, TrainingProgram):
+            self.program.closing_test = self.trained_s > CLOSING_TEST_FROM_S
         due = self._clock() - self._saved_at >= 60.0 * self.parameters.checkpoint_minutes
         if due and isinstance(self.program, TrainingProgram) and self.program.between_trainings:
             self.save()

@@ -258,3 +258,26 @@ def test_what_cannot_be_run_is_refused_before_it_begins(
 ) -> None:
     with pytest.raises((ValueError, FileNotFoundError), match=complaint):
         make_runner(AgentParameters(**changes))
+
+
+@pytest.mark.parametrize(("minutes", "tests"), [(4.9, 0), (5.1, 2)])
+def test_a_run_that_took_over_five_minutes_closes_with_its_test(
+    make_world: Any, minutes: float, tests: int
+) -> None:
+    clock = Clock()
+    parameters = AgentParameters(
+        steps=10, selections=0, test_episodes=1, replay_capacity=1000, silence_s=5.0
+    )
+    trainer = OnlineTrainer(parameters, learning_starts=1000)
+    program = TrainingProgram(parameters, closing_test=False)
+    runner = Runner(parameters, program, trainer=trainer, clock=clock)
+    world = make_world()
+    reply, tested = runner.start(), 0
+    while isinstance(reply, Reset):
+        tested += reply.task.purpose is not Purpose.TRAIN
+        reply = runner.begin(*world.reset(reply.task))
+        while isinstance(reply, Drive):
+            clock.now_s += minutes * 60.0 / 10
+            reply, _ = runner.advance(world.step(reply))
+    runner.close()
+    assert tested == tests
