@@ -50,11 +50,12 @@ class RunFolderError(RuntimeError):
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    # An agent in a process of its own knows no other node's parameters.
     return [
-        f"{node}.{name}: {old.get(node, {}).get(name)!r} -> {new.get(node, {}).get(name)!r}"
-        for node in sorted({*old, *new})
-        for name in sorted({*old.get(node, {}), *new.get(node, {})} - MAY_CHANGE)
-        if old.get(node, {}).get(name) != new.get(node, {}).get(name)
+        f"{node}.{name}: {old[node].get(name)!r} -> {new[node].get(name)!r}"
+        for node in sorted({*old} & {*new})
+        for name in sorted({*old[node], *new[node]} - MAY_CHANGE)
+        if old[node].get(name) != new[node].get(name)
     ]
 
 
