@@ -250,8 +250,6 @@ class TD3AgentNode(Node):
         self._asked.add_done_callback(self._guarded("reset", self._on_reset))
 
     def _on_reset(self, name: str, future: rclpy.task.Future) -> None:
-        if future is not self._asked:  # given up on meanwhile
-            return
         self._asked = None
         self._last_tick_ns = self._steady.now().nanoseconds
         response = future.result()

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rcl_interfaces.srv import GetParameters
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.task import Future
 from std_srvs.srv import SetBool, Trigger
 
 from td3_driving.nodes.td3_agent import TD3AgentNode
@@ -43,16 +45,26 @@ class Bridge:
         self.bench, self.messages = bench, messages
         self.refusals: list[str] = []
         self.requests: list[Any] = []
+        self.holding: Future | None = None
+        """Keeps the next answer back until it is done."""
         self.spoil: Callable[[int, str, Any], Any] = lambda step, name, message: message
         """Changes a message before it is sent; None keeps it back."""
         self.also: Callable[[], None] = lambda: None
         """Called after the first tick of an episode, before the reset is answered."""
         self.at, self.first = -1, 0
         self.episode = 0
-        bench.peer.create_service(ResetEpisode, topics.RESET.name, self._on_reset)
+        bench.peer.create_service(
+            ResetEpisode, topics.RESET.name, self._on_reset,
+            callback_group=ReentrantCallbackGroup(),
+        )  # fmt: skip
 
-    def _on_reset(self, request: Any, response: Any) -> Any:
+    async def _on_reset(self, request: Any, response: Any) -> Any:
         self.requests.append(request)
+        if self.holding is not None:
+            holding, self.holding = self.holding, None
+            await holding
+            response.success, response.episode = True, 99
+            return response
         if self.refusals:
             response.message = self.refusals.pop(0)
             return response
@@ -116,6 +128,17 @@ def make_graph(make_bench, messages, monkeypatch) -> Callable[..., Bridge]:
 @pytest.fixture
 def graph(make_graph) -> Bridge:
     return make_graph()
+
+
+def test_an_answer_that_comes_after_it_was_given_up_is_ignored(graph, monkeypatch) -> None:
+    monkeypatch.setattr(TD3AgentNode, "RESET_TIMEOUT_S", 0.2)
+    holding = graph.holding = Future()
+    status = graph.bench.node.runner.status
+    graph.drive(lambda: status.ticks == 3)
+    assert len(graph.requests) == 2
+    holding.set_result(None)
+    graph.drive(lambda: status.ticks == 10)
+    assert status.faults == 0 and graph.episode == 1
 
 
 def spoil(name: str, step: int, change: Callable[[Any], Any]) -> Callable[[int, str, Any], Any]:
@@ -192,27 +215,30 @@ def test_ticks_that_come_before_the_answer_to_the_reset_are_not_lost(graph) -> N
     assert [action.step for action in heard] == [0, 1]
 
 
-def test_a_tick_waits_for_every_event_that_its_frame_counts(graph) -> None:
+@pytest.mark.parametrize("last", [topics.COLLISION, topics.LANE_INVASION])
+def test_a_tick_waits_for_every_event_that_its_frame_counts(graph, last: topics.Topic) -> None:
     def crash(frame: Any) -> Any:
         frame.collisions, frame.lane_invasions = 1, 2
         return frame
 
     graph.spoil = spoil("frame", 3, crash)
     graph.drive(lambda: graph.at == graph.first + 3)
-    head, bench = graph.messages.frame(graph.at).header, graph.bench
-    handled = bench.node.runner.status
-    for topic, message in (
-        (topics.LANE_INVASION, LaneInvasion(header=head)),
-        (topics.COLLISION, Collision(header=head)),
-    ):
-        bench.say(topic, message)
-    bench.until(lambda: sum(sum(c.values()) for c in bench.node._events.values()) == 2)
-    assert handled.ticks == 2
-    bench.say(topics.LANE_INVASION, LaneInvasion(header=head))
-    bench.until(lambda: handled.ticks == 3)
+    bench, head = graph.bench, graph.messages.frame(graph.at).header
+    events = {
+        topics.COLLISION.name: [Collision(header=head)],
+        topics.LANE_INVASION.name: [LaneInvasion(header=head)] * 2,
+    }
+    held_back = events[last.name].pop()
+    for topic in (topics.COLLISION, topics.LANE_INVASION):
+        for event in events[topic.name]:
+            bench.say(topic, event)
+    node = bench.node
+    bench.until(lambda: sum(counts.total() for counts in node._events.values()) == 2)
+    assert node.runner.status.ticks == 2
+    bench.say(last, held_back)
     bench.until(lambda: len(bench.heard["episode"]) == 3)
-    last = bench.heard["episode"][-1]
-    assert last.terminated and last.reason == "collision"
+    ended = bench.heard["episode"][-1]
+    assert ended.terminated and ended.reason == "collision"
 
 
 def test_silence_is_a_fault_that_teaches_nothing_and_the_run_goes_on(make_graph) -> None:
@@ -289,6 +315,15 @@ def test_a_malformed_route_keeps_its_episode_from_starting_and_no_other(
     graph.drive(lambda: node.finished)
     assert node.invalid == 1 and errors[0].startswith("route ignored: route")
     assert node.runner.status.faults == 1 and len(graph.requests) == 2
+
+
+def test_a_second_tick_that_is_whole_before_the_first_waits_for_it(graph) -> None:
+    graph.spoil, graph.also = spoil("route", 0, lambda message: None), graph.tick
+    node, heard = graph.bench.node, graph.bench.heard["action"]
+    graph.bench.until(lambda: len(node._waiting) == 2 and node._asked is None)
+    graph.bench.say(topics.ROUTE, graph.messages.route(graph.first))
+    graph.bench.until(lambda: len(heard) == 2)
+    assert [action.step for action in heard] == [0, 1]
 
 
 def test_a_step_that_comes_twice_is_refused(graph) -> None:
