@@ -1,4 +1,4 @@
-"""A node under test and a peer of it, over real DDS in a ROS domain of their own."""
+"""A node under test and its peers, over real DDS in a ROS domain of their own."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ import pytest
 import rclpy
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry, Path
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.task import Future
 from sensor_msgs.msg import Image
 
+from td3_driving.nodes.td3_agent import TD3AgentNode
 from td3_driving.ros import topics
 from td3_driving.ros.messages import header, to_image
 from td3_driving_msgs.msg import Frame
+from td3_driving_msgs.srv import ResetEpisode
 
 DOMAIN = 70 + os.getpid() % 30
 TICK_NS = 50_000_000
@@ -29,6 +33,18 @@ TICK_NS = 50_000_000
 def stamp_of(step: int) -> int:
     """Simulation time of a step, in nanoseconds."""
     return 10_000_000_000 + step * TICK_NS
+
+
+SMALL = {
+    "steps": 60,
+    "episode_s": 1.0,
+    "learning_starts": 4,
+    "replay_capacity": 1000,
+    "batch_size": 2,
+    "selections": 0,
+    "closing_test": "never",
+}
+"""Of td3_agent: three episodes of 20 ticks."""
 
 
 class Bench:
@@ -182,3 +198,118 @@ def errors_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[Node], list[str]]:
         return errors
 
     return listen
+
+
+class Bridge:
+    """The other nodes: one tick for each action, at 8 m/s along a straight road.
+
+    Args:
+        bench: Of the node under test.
+        messages: Well-formed messages.
+    """
+
+    def __init__(self, bench: Any, messages: Any) -> None:
+        self.bench, self.messages = bench, messages
+        self.refusals: list[str] = []
+        self.requests: list[Any] = []
+        self.holding: Future | None = None
+        """Keeps the next answer back until it is done."""
+        self.spoil: Callable[[int, str, Any], Any] = lambda step, name, message: message
+        """Changes a message before it is sent; None keeps it back."""
+        self.also: Callable[[], None] = lambda: None
+        """Called after the first tick of an episode, before the reset is answered."""
+        self.at, self.first = -1, 0
+        self.episode = 0
+        bench.peer.create_service(
+            ResetEpisode, topics.RESET.name, self._on_reset,
+            callback_group=ReentrantCallbackGroup(),
+        )  # fmt: skip
+
+    async def _on_reset(self, request: Any, response: Any) -> Any:
+        self.requests.append(request)
+        if self.holding is not None:
+            holding, self.holding = self.holding, None
+            await holding
+            response.success, response.episode = True, 99
+            return response
+        if self.refusals:
+            response.message = self.refusals.pop(0)
+            return response
+        self.episode += 1
+        self.first = self.at + 1
+        self.tick()
+        self.also()
+        response.success, response.episode = True, self.episode
+        response.stamp = self.messages.frame(self.first).header.stamp
+        return response
+
+    def tick(self) -> None:
+        """All messages of the next tick; the frame comes first, as DDS may have it."""
+        self.at += 1
+        at, step = self.at, self.at - self.first
+        frame = self.messages.frame(at, self.episode)
+        frame.step = step
+        parts = {
+            "frame": (topics.FRAME, frame),
+            "observation": (topics.OBSERVATION, self.messages.observation(at)),
+            "odometry": (topics.ODOMETRY, self.messages.odometry(at, 0.4 * step)),
+        }
+        if step == 0:
+            parts["route"] = (topics.ROUTE, self.messages.route(at))
+        for name, (topic, message) in parts.items():
+            spoiled = self.spoil(step, name, message)
+            if spoiled is not None:
+                self.bench.say(topic, spoiled)
+
+    def answer(self) -> None:
+        """Ticks if the newest tick has been answered."""
+        for action in self.bench.heard["action"]:
+            if action.header.stamp == self.messages.frame(self.at).header.stamp:
+                self.bench.heard["action"].clear()
+                self.tick()
+                return
+
+    def drive(self, done: Callable[[], Any]) -> None:
+        """Goes on until it is done."""
+
+        def over() -> bool:
+            self.answer()
+            return bool(done())
+
+        self.bench.until(over)
+
+
+@pytest.fixture
+def make_graph(make_bench, messages, monkeypatch) -> Callable[..., Bridge]:
+    monkeypatch.setattr(TD3AgentNode, "RETRY_S", 0.05)
+    monkeypatch.setattr(TD3AgentNode, "WATCH_PERIOD_S", 0.02)
+
+    def make(*heard: topics.Topic, **parameters: Any) -> Bridge:
+        wanted = (topics.ACTION, topics.EPISODE, *heard)
+        bench = make_bench(TD3AgentNode, *wanted, **{**SMALL, **parameters})
+        return Bridge(bench, messages)
+
+    return make
+
+
+@pytest.fixture
+def graph(make_graph) -> Bridge:
+    return make_graph()
+
+
+@pytest.fixture
+def spoil() -> Callable[..., Callable[[int, str, Any], Any]]:
+    """Makes what changes one message of one step, once: (name, step, change)."""
+
+    def make(name: str, step: int, change: Callable[[Any], Any]) -> Callable[[int, str, Any], Any]:
+        done = []
+
+        def apply(at: int, what: str, message: Any) -> Any:
+            if (what, at) == (name, step) and not done:
+                done.append(1)
+                return change(message)
+            return message
+
+        return apply
+
+    return make
