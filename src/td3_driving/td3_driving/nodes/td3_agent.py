@@ -52,6 +52,7 @@ class TD3AgentNode(Node):
 
     WATCH_PERIOD_S = 0.25
     RESET_TIMEOUT_S = 60.0
+    ANSWER_LOST_S = 1.0
     RETRY_S = 1.0
     MOST_WAITING = 100
     IMAGE_SHAPE = (84, 84, 4)
@@ -277,11 +278,28 @@ class TD3AgentNode(Node):
         elif self._wanted is not None:
             if self._asked is None and now >= self._retry_at_ns:
                 self._ask_for_reset()
+            elif self._take_unanswered(now):
+                self.get_logger().warning("the reset's answer got lost; its episode has begun")
             elif self._asked is not None and now - self._asked_at_ns > self.RESET_TIMEOUT_S * NS:
                 self._reset.remove_pending_request(self._asked)
                 self._asked = None
                 self.runner.hold(f"no answer from {self._reset.service_name}")
                 self._ask_for_reset()
+
+    def _take_unanswered(self, now: int) -> bool:
+        """Takes an episode that has begun for the answer to the reset, if that does not come.
+
+        DDS may lose a service's answer while its ends are still finding each other.
+        """
+        begun = [parts["frame"] for parts in self._waiting.values() if parts["frame"].step == 0]
+        if self._asked is None or not begun or now - self._asked_at_ns < self.ANSWER_LOST_S * NS:
+            return False
+        self._reset.remove_pending_request(self._asked)
+        self._asked = self._wanted = None
+        self._driving, self._last_step = begun[-1].episode, None
+        self._last_tick_ns = now
+        self._handle_all()
+        return True
 
     # --- Services and health ---
 

@@ -214,6 +214,8 @@ class Bridge:
         self.requests: list[Any] = []
         self.holding: Future | None = None
         """Keeps the next answer back until it is done."""
+        self.lost: Future | None = None
+        """Keeps the next answer back, though its episode begins."""
         self.spoil: Callable[[int, str, Any], Any] = lambda step, name, message: message
         """Changes a message before it is sent; None keeps it back."""
         self.also: Callable[[], None] = lambda: None
@@ -239,6 +241,9 @@ class Bridge:
         self.first = self.at + 1
         self.tick()
         self.also()
+        if self.lost is not None:
+            lost, self.lost = self.lost, None
+            await lost
         response.success, response.episode = True, self.episode
         response.stamp = self.messages.frame(self.first).header.stamp
         return response

@@ -169,6 +169,13 @@ def test_the_services_save_switch_and_refuse(make_graph, tmp_path) -> None:
     assert not refused.success and "a run that learns has its own policy" in refused.message
 
 
+def test_an_episode_is_driven_though_the_answer_to_its_reset_got_lost(make_graph) -> None:
+    graph = make_graph()
+    graph.lost = never = Future()
+    graph.drive(lambda: graph.bench.node.runner.status.ticks >= 3)
+    assert not never.done() and len(graph.requests) == 1
+
+
 def test_a_driver_takes_another_policy_only_if_it_sees_alike(make_graph, tmp_path) -> None:
     file = tmp_path / "policy.safetensors"
 
