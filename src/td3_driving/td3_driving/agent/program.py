@@ -63,17 +63,24 @@ def _test_tasks(parameters: AgentParameters) -> list[Task]:
 
 @dataclass(frozen=True)
 class Selection:
-    """The mean score of one candidate at one point of the run."""
+    """The mean score of one candidate at one point of the run.
+
+    Args:
+        progress: Of the training, in [0, 1].
+        candidate: Which policy.
+        completion_pct: Mean share of the distance driven.
+        speed_error_mps: Mean speed's distance from the target speed.
+    """
 
     progress: float
     candidate: str
     completion_pct: float
-    mean_speed_mps: float
+    speed_error_mps: float
 
     @property
     def rank(self) -> tuple[float, float]:
-        """The higher, the better."""
-        return self.completion_pct, self.mean_speed_mps
+        """The higher, the better: of those that arrive, the one nearest to the target speed."""
+        return self.completion_pct, -self.speed_error_mps
 
 
 def _longest_selections(parameters: AgentParameters) -> int:
@@ -168,11 +175,12 @@ class TrainingProgram:
                     self.points_passed = sum(self._selecting >= point for point in self._points)
 
     def _judge(self, candidate: str, scores: list[EpisodeScore]) -> None:
+        mean_speed_mps = sum(s.mean_speed_mps for s in scores) / len(scores)
         result = Selection(
             self._selecting,
             candidate,
             sum(s.completion_pct for s in scores) / len(scores),
-            sum(s.mean_speed_mps for s in scores) / len(scores),
+            abs(mean_speed_mps - self._parameters.target_speed_mps),
         )
         best = self.best
         self.selections.append(result)

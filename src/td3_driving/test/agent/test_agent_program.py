@@ -184,3 +184,15 @@ def test_fixed_maps_are_driven_and_scored_on_as_asked() -> None:
         task = shown.next(0.0)
         assert task is not None and (task.purpose, task.plan.map) == (Purpose.DRIVE, "Town02")
         shown.over(task, None)
+
+
+def test_of_policies_that_arrive_the_one_nearest_to_the_target_speed_is_chosen() -> None:
+    program = TrainingProgram(LONG, closing_test=False)
+    speeds_mps = {"learner": 8.2, "averaged": 11.0}
+    chosen = []
+    for _ in range(4):
+        task = program.next(0.5)
+        assert task is not None
+        program.over(task, score(100.0, speeds_mps[task.driver]))
+        chosen.append(program.take_chosen())
+    assert chosen == [None, "learner", None, None]
