@@ -13,6 +13,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry, Path
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -63,6 +64,12 @@ LATCHED = QoSProfile(
 """The last message is kept for those who join late."""
 
 
+# rclpy waits on each of its default event handlers anew before every callback: a fifth of the
+# time of a tick.
+_NO_PUBLISHER_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)
+_NO_SUBSCRIPTION_EVENTS = SubscriptionEventCallbacks(use_default_callbacks=False)
+
+
 @dataclass(frozen=True)
 class Topic:
     """A topic's name, message type, quality of service, and one sentence for the interface page."""
@@ -74,11 +81,15 @@ class Topic:
 
     def publisher(self, node: Node) -> Publisher:
         """A publisher of this topic on the node."""
-        return node.create_publisher(self.type, self.name, self.qos)
+        return node.create_publisher(
+            self.type, self.name, self.qos, event_callbacks=_NO_PUBLISHER_EVENTS
+        )
 
     def subscription(self, node: Node, callback: Callable[[Any], None]) -> Subscription:
         """A subscription of the node to this topic."""
-        return node.create_subscription(self.type, self.name, callback, self.qos)
+        return node.create_subscription(
+            self.type, self.name, callback, self.qos, event_callbacks=_NO_SUBSCRIPTION_EVENTS
+        )
 
 
 @dataclass(frozen=True)
