@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 
 import numpy as np
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -112,16 +112,21 @@ class RunDisplay:
         return f"{left // 60}:{left % 60:02d}"
 
     def _line(self) -> str:
-        return ", ".join(f"{name} {value}" for name, value in self._figures().items())
+        figures = self._figures()
+        if self._runner.trainer is not None and self._runner.trainer.alarm:
+            figures["ALARM"] = self._runner.trainer.alarm
+        return ", ".join(f"{name} {value}" for name, value in figures.items())
 
     def _panel(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
         for name, value in self._figures().items():
             table.add_row(Text(name, style="dim"), Text(value))
-        rows: list[RenderableType] = [table]
-        if self._runner.trainer is not None:
+        rows = Table.grid()
+        trainer = self._runner.trainer
+        if trainer is not None:
             progress = min(self._runner.status.progress, 1.0)
-            rows.insert(0, ProgressBar(total=1.0, completed=progress, width=60))
-            if self._runner.trainer.alarm:
-                rows.append(Text(self._runner.trainer.alarm, style="bold red"))
-        return Panel(Group(*rows), title=self._title, border_style="cyan", expand=False)
+            rows.add_row(ProgressBar(total=1.0, completed=progress, width=60))
+        rows.add_row(table)
+        if trainer is not None and trainer.alarm:
+            rows.add_row(Text(trainer.alarm, style="bold red"))
+        return Panel(rows, title=self._title, border_style="cyan", expand=False)

@@ -98,10 +98,10 @@ def run_node(
     )
     with stop_on_signals() as stop:
         initialise_ros()
+        executor = SingleThreadedExecutor()
         node: N | None = None
         try:
             node = made = make()
-            executor = SingleThreadedExecutor()
             executor.add_node(made)
             spin(executor, lambda: done(made), stop)
         except refused as error:
@@ -112,6 +112,7 @@ def run_node(
         finally:
             if node is not None:
                 node.destroy_node()
+            executor.shutdown()
             rclpy.try_shutdown()
         conclude(made)
     return 0
