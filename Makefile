@@ -24,8 +24,14 @@ help:
 setup:
 	@bash scripts/setup.sh
 
-train drive evaluate: setup
-	@$(IN_ENV) exec td3-driving $@ $(ARGS)
+train: setup
+	@$(IN_ENV) exec td3-driving train $(ARGS)
+
+drive: setup
+	@$(IN_ENV) exec td3-driving drive $(ARGS)
+
+evaluate: setup
+	@$(IN_ENV) exec td3-driving evaluate $(ARGS)
 
 lint: setup
 	@$(IN_ENV) ruff check . && ruff format --check . && mypy
