@@ -17,7 +17,7 @@ from carla_lite.world.warmup import warm_up
 
 _DESCRIPTION = f"""\
 A stand-in for the CARLA {CARLA_VERSION} simulator: the unmodified `carla` client connects to it,
-spawns vehicles and sensors, ticks and drives, without a GPU and within a second of starting.
+spawns vehicles and sensors, ticks and drives, without a GPU, about a second after its start.
 """
 _EXAMPLES = """\
 examples:

@@ -13,12 +13,13 @@ from typing import Any
 from rich.console import Console
 
 from td3_driving.agent.conclusion import conclude, score_line, scores
+from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.run_folder import RunFolderError, read_config
 from td3_driving.agent.runner import Runner
 from td3_driving.cli.display import RunDisplay
 from td3_driving.cli.graph import Graph, Simulator
 from td3_driving.cli.settings import Settings, change, change_by_text, load_settings
-from td3_driving.driving.episodes import training_plan
+from td3_driving.launching.plan import first_map
 from td3_driving.nodes.running import stop_on_signals
 
 RUNS = Path("runs")
@@ -32,7 +33,7 @@ def run(chosen: argparse.Namespace) -> int:
     run_dir = agent["run_dir"]
     simulator = Simulator(*chosen.simulator) if chosen.simulator else None
     with stop_on_signals() as stop:
-        with Graph(settings, simulator, _first_map(settings)) as graph:
+        with Graph(settings, simulator, first_map(AgentParameters(**agent))) as graph:
             console.print(f"run folder: {run_dir}\nwatch: tensorboard --logdir {run_dir}")
             runner = graph.agent.runner
             with RunDisplay(runner, f"td3-driving train, seed {agent['seed']}") as display:
@@ -80,13 +81,6 @@ def _newest_run() -> Path:
     if not runs:
         raise RunFolderError(f"there is no run under {RUNS.absolute()} to resume")
     return runs[-1].parent
-
-
-def _first_map(settings: Settings) -> str:
-    """The map that the simulator may as well start with."""
-    agent = settings["td3_agent"]
-    pool: range | str = agent["map"] or range(agent["training_maps"])
-    return training_plan(agent["seed"], 0, agent["kind"], pool).map
 
 
 def _say(
