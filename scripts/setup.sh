@@ -58,15 +58,15 @@ install_packages() { # python, extra venv arguments
   say "2/4 $TORCH"
   # shellcheck disable=SC2086
   $pip $TORCH
-  say "3/4 carla client, numba, tensorboard and the test tools (about 300 MB)"
+  say "3/4 carla client, tensorboard and the test tools (about 250 MB)"
   $pip -r requirements/run.txt -r requirements/dev.txt
   echo "$wanted" >.venv/.installed
 }
 
 build_workspace() {
   local wanted
-  # With --symlink-install an edited Python file needs no build; what is generated or newly listed does.
-  wanted=$({ find src/td3_driving_msgs cmake colcon.meta src/*/setup.* src/*/package.xml -type f -exec sha256sum {} + | sort
+  # With --symlink-install an edited Python file needs no build; what is generated, compiled or newly listed does.
+  wanted=$({ find src/td3_driving_msgs cmake colcon.meta src/*/setup.* src/*/package.xml src/*/*/*/*.pyx src/*/*/*/*.h -type f -exec sha256sum {} + | sort
     find launch config src/*/bin -type f | sort; cat .venv/.installed; } | sha256sum)
   if [ "$(cat install/.built 2>/dev/null)" = "$wanted" ]; then return; fi
   say "4/4 colcon build"

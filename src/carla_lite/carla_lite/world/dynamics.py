@@ -8,9 +8,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from carla_lite.world import _dynamics
 from carla_lite.world.errors import InvalidValueError
 
 MAX_SUBSTEP_S = 0.025
@@ -95,15 +95,6 @@ class VehicleControl:
         )
 
 
-@njit(cache=True)
-def _slow_down(speed: float, deceleration: float, dt: float) -> float:
-    """Takes speed away without ever turning it round."""
-    if speed > 0.0:
-        return max(0.0, speed - deceleration * dt)
-    return min(0.0, speed + deceleration * dt)
-
-
-@njit(cache=True)
 def advance(
     state: NDArray[np.float64],
     physics: NDArray[np.float64],
@@ -127,29 +118,6 @@ def advance(
         reverse: whether the throttle drives backwards.
         duration_s: simulated time.
     """
-    wheelbase, max_angle, steering_lag, yaw_lag, lateral_limit = physics[:5]
-    acceleration, top_speed, brake_rate, hand_brake_rate, rolling, drag = physics[5:11]
-    substeps = max(1, math.ceil(duration_s / MAX_SUBSTEP_S - 1e-9))
-    dt = duration_s / substeps
-    steering_share = 1.0 - math.exp(-dt / steering_lag)
-    yaw_share = 1.0 - math.exp(-dt / yaw_lag)
-    direction = -1.0 if reverse else 1.0
-    for _ in range(substeps):
-        state[WHEEL] += (steer * max_angle - state[WHEEL]) * steering_share
-        speed = state[SPEED]
-        push = max(0.0, 1.0 - direction * speed / top_speed)
-        speed += direction * throttle * acceleration * push * dt
-        resistance = rolling + drag * speed * speed + brake * brake_rate
-        if hand_brake:
-            resistance += hand_brake_rate
-        speed = _slow_down(speed, resistance, dt)
-        state[SPEED] = speed
-
-        yaw_rate = speed * math.tan(state[WHEEL]) / wheelbase
-        grip = lateral_limit / max(abs(speed), 0.1)
-        yaw_rate = min(max(yaw_rate, -grip), grip)
-        state[YAW_RATE] += (yaw_rate - state[YAW_RATE]) * yaw_share
-        middle = state[YAW] + 0.5 * state[YAW_RATE] * dt
-        state[X] += speed * math.cos(middle) * dt
-        state[Y] += speed * math.sin(middle) * dt
-        state[YAW] += state[YAW_RATE] * dt
+    _dynamics.advance(
+        state, physics, throttle, steer, brake, hand_brake, reverse, duration_s, MAX_SUBSTEP_S
+    )
