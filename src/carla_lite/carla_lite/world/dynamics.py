@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from carla_lite.world import _dynamics
+from carla_lite.world._dynamics import advance as _advance
 from carla_lite.world.errors import InvalidValueError
 
 MAX_SUBSTEP_S = 0.025
@@ -118,6 +118,4 @@ def advance(
         reverse: whether the throttle drives backwards.
         duration_s: simulated time.
     """
-    _dynamics.advance(
-        state, physics, throttle, steer, brake, hand_brake, reverse, duration_s, MAX_SUBSTEP_S
-    )
+    _advance(state, physics, throttle, steer, brake, hand_brake, reverse, duration_s, MAX_SUBSTEP_S)
