@@ -103,17 +103,16 @@ def solid(
     variant: int = 0,
     lights: int = 0,
     owner: int = 0,
-) -> np.void:
-    """One record of `SOLID`; see there for units."""
+) -> Solids:
+    """One record of `SOLID`, shape (1,); see there for units."""
     yaw = math.radians(yaw_deg)
-    record = np.zeros((), SOLID)
+    record = np.zeros(1, SOLID)
     record["centre"], record["half"] = centre, half
     record["heading"] = math.cos(yaw), math.sin(yaw)
     record["bgr"], record["tag"], record["material"] = bgr, tag, material
     record["shape"], record["variant"], record["lights"] = shape, variant, lights
     record["id"] = owner
-    scalar: np.void = record[()]
-    return scalar
+    return record
 
 
 def empty() -> Solids:
