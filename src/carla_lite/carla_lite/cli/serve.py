@@ -1,4 +1,4 @@
-"""The `carla-lite` command."""
+"""`carla-lite serve`, or just `carla-lite`: runs the server."""
 
 import argparse
 import asyncio
@@ -137,7 +137,7 @@ async def _serve(server: Server, parent: int | None) -> None:
     await server.serve(announce)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def run(arguments: Sequence[str]) -> int:
     """Runs the server; returns the exit code, 2 when it could not start."""
     try:
         return _run(arguments)
@@ -145,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str]) -> int:
     parent = os.getppid()
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="carla-lite: %(message)s", stream=sys.stderr)
@@ -179,7 +179,3 @@ def _run(arguments: Sequence[str] | None) -> int:
     for number in _STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,7 @@
+"""`python -m carla_lite.cli`."""
+
+import sys
+
+from carla_lite.cli import main
+
+sys.exit(main())
