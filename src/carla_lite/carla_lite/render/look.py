@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 Colour = tuple[float, float, float]
 """Blue, green, red in 0..255."""
+Gain = tuple[float, float, float]
+"""Factors for blue, green and red, 0..1."""
 
 
 def _bgr(hue: float, saturation: float, value: float) -> Colour:
@@ -31,6 +34,11 @@ class Look:
         cloudiness: 0 to 1.
         haze_m: Distance at which 63 % of the haze has built up.
         shadow_length: Metres of shadow per metre of height.
+        sun: Unit vector towards the sun, at night towards the moon.
+        direct: Light of the sun on a surface that faces it; what it does not reach has `ambient`.
+        ambient: Light of the sky. On a surface that faces the sun both together give at most 1.
+        night: Whether lamps are on.
+        lamp_glow: Brightness of lit lamps and windows, 0 by day to 1 at night.
     """
 
     asphalt: Colour
@@ -51,6 +59,11 @@ class Look:
     haze_m: float
     sun_yaw_rad: float
     shadow_length: float
+    sun: tuple[float, float, float]
+    direct: Gain = (0.45, 0.45, 0.45)
+    ambient: Gain = (0.55, 0.55, 0.55)
+    night: bool = False
+    lamp_glow: float = 0.0
 
     @staticmethod
     def random(rng: np.random.Generator) -> Look:
@@ -66,7 +79,7 @@ class Look:
         stone = u(0.56, 0.68)
         sky_hue = u(0.56, 0.60)
         horizon = _bgr(sky_hue, u(0.06, 0.16), u(0.86, 0.95))
-        return Look(
+        look = Look(
             asphalt=lit(_bgr(u(0.05, 0.65), u(0.0, 0.06), u(0.30, 0.45))),
             sidewalk=lit(_bgr(u(0.06, 0.13), u(0.03, 0.12), stone)),
             kerb=lit(_bgr(0.1, 0.03, stone + u(0.05, 0.12))),
@@ -85,4 +98,10 @@ class Look:
             haze_m=u(160.0, 420.0),
             sun_yaw_rad=u(-np.pi, np.pi),
             shadow_length=u(0.35, 0.9),
+            sun=(0.0, 0.0, 1.0),
         )
+        flat, up = look.shadow_length, 1.0
+        length = math.hypot(flat, up)
+        yaw = look.sun_yaw_rad
+        sun_at = (math.cos(yaw) * flat / length, math.sin(yaw) * flat / length, up / length)
+        return replace(look, sun=sun_at)
