@@ -15,7 +15,7 @@ Vector = tuple[float, float, float]
 class View:
     """A pinhole camera in its place.
 
-    The camera's axes are CARLA's: x ahead, y to the right, z up. Pixel (column u, row v) looks along
+    The camera's axes are CARLA's: x ahead, y right, z up. Pixel (column u, row v) looks along
     (1, (u + 0.5 - width / 2) / focal_px, (height / 2 - v - 0.5) / focal_px) in the camera's frame;
     that vector's multiple at a point seen is its depth along the optical axis.
 
