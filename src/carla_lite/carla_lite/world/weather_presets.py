@@ -14,7 +14,7 @@ _COLUMNS = (
     "wetness",
     "dust_storm",
 )
-_ROWS = {  # fmt: skip
+_ROWS = {
     "ClearNight": (5, 0, 0, 10, -90, 60, 75, 1, 0, 0),
     "ClearNoon": (5, 0, 0, 10, 45, 2, 0.75, 0.1, 0, 0),
     "ClearSunset": (5, 0, 0, 10, 15, 2, 0.75, 0.1, 0, 0),

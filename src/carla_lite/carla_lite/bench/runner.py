@@ -1,0 +1,90 @@
+"""Runs rows: a fresh server for each, on one core, the client on the others."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from carla_lite.bench.process import running_server
+from carla_lite.bench.rows import Row, driving
+from carla_lite.bench.timing import Timing, measure
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One row as measured.
+
+    Attributes:
+        name: the row's.
+        goal: ticks per second wanted.
+        map_name: where it drove.
+        timing: of whole ticks, seen by the client.
+        pictures: camera frames received, each checked for its frame number and size.
+        server_ms: processor time of the server per tick.
+        server_rss_mb: its resident memory at the end.
+        pinned: whether server and client had cores of their own.
+    """
+
+    name: str
+    goal: float
+    map_name: str
+    timing: Timing
+    pictures: int
+    server_ms: float | None
+    server_rss_mb: float | None
+    pinned: bool
+
+
+def split_cores() -> tuple[set[int] | None, set[int] | None]:
+    """One core for the server and the rest for the client; None, None where that cannot be."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None, None
+    cores = sorted(os.sched_getaffinity(0))
+    return ({cores[0]}, set(cores[1:])) if len(cores) > 1 else (None, None)
+
+
+@contextlib.contextmanager
+def pinned_to(cores: set[int] | None) -> Iterator[None]:
+    """Keeps this process, and the threads it starts meanwhile, on these cores."""
+    if cores is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def run_row(row: Row, map_name: str, seconds: float, warm_up_s: float) -> Result:
+    """Measures one row with a server of its own.
+
+    Raises:
+        ServerDidNotStartError: no such map, or worse.
+        MissingFrameError: a frame did not come as it should.
+    """
+    server_cores, client_cores = split_cores()
+    options = ["--map", map_name]
+    if row.traffic:
+        options += ["--traffic", str(row.traffic)]
+    with (
+        running_server(*options, cores=server_cores) as server,
+        pinned_to(client_cores),
+        driving(server, row) as drive,
+    ):
+        measure(drive.tick, warm_up_s)
+        pictures, ticks, cpu_s = drive.pictures, drive.ticks, server.usage().cpu_s
+        timing = measure(drive.tick, seconds)
+        usage = server.usage()
+        assert drive.ticks - ticks == timing.ticks
+        return Result(
+            row.name,
+            row.goal,
+            server.map_name,
+            timing,
+            drive.pictures - pictures,
+            1e3 * (usage.cpu_s - cpu_s) / timing.ticks,
+            usage.rss_bytes / 1e6,
+            pinned=server_cores is not None,
+        )

@@ -1,0 +1,91 @@
+"""`carla-lite bench`: how fast this machine ticks."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from carla_lite.bench.runner import Result
+
+_EXAMPLES = """\
+examples:
+  carla-lite bench                        every row, some seconds each
+  carla-lite bench --only no_camera       one row
+  carla-lite bench --json > bench.json    for programs
+
+A row starts a server on one core and drives a car from the other cores with the real `carla`
+client: every tick sends a new command and waits for the world's state and for every camera's
+picture of that very frame. A picture which is missing, late or of another frame ends the row.
+"""
+_NO_CLIENT = "carla-lite bench drives the server with the real client: pip install carla==0.9.16"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="carla-lite bench",
+        description="Measures ticks per second through the real client.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", action="append", metavar="ROW", help="this row; may be repeated")
+    parser.add_argument("--map", default="LiteTown_1", help="default: %(default)s")
+    parser.add_argument("--seconds", type=float, default=5.0, help="per row (default: 5)")
+    parser.add_argument("--warm-up", type=float, default=2.0, help="before each, s (default: 2)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    return parser
+
+
+_HEAD = (
+    f"{'row':<24}{'goal/s':>8}{'ticks/s':>9}{'mean ms':>9}{'p50':>8}{'p95':>8}{'p99':>8}"
+    f"{'server ms':>11}{'pictures':>10}{'MB':>6}"
+)
+
+
+def _line(result: "Result") -> str:
+    t = result.timing
+    server_ms = f"{result.server_ms:.3f}" if result.server_ms is not None else "-"
+    rss_mb = f"{result.server_rss_mb:.0f}" if result.server_rss_mb is not None else "-"
+    return (
+        f"{result.name:<24}{result.goal:>8.0f}{t.rate:>9.0f}{t.mean_ms:>9.3f}{t.p50_ms:>8.3f}"
+        f"{t.p95_ms:>8.3f}{t.p99_ms:>8.3f}{server_ms:>11}{result.pictures:>10}{rss_mb:>6}"
+    )
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Measures; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        from carla_lite.bench.process import ServerDidNotStartError
+        from carla_lite.bench.rows import ROWS
+        from carla_lite.bench.runner import run_row
+    except ModuleNotFoundError as error:
+        if error.name != "carla":
+            raise
+        print(_NO_CLIENT, file=sys.stderr)
+        return 2
+    names = [row.name for row in ROWS]
+    for name in options.only or ():
+        if name not in names:
+            parser.error(f"no row is called {name}; there are {', '.join(names)}")
+    rows = [row for row in ROWS if not options.only or row.name in options.only]
+    results = []
+    for row in rows:
+        try:
+            result = run_row(row, options.map, options.seconds, options.warm_up)
+        except ServerDidNotStartError as error:
+            print(f"carla-lite bench: {error}", file=sys.stderr)
+            return 2
+        results.append(result)
+        if not options.json:
+            if len(results) == 1:
+                cores = "server and client on cores of their own" if result.pinned else "not pinned"
+                print(f"map {result.map_name}, {options.seconds:g} s per row, {cores}")
+                print(_HEAD)
+            print(_line(result), flush=True)
+    if options.json:
+        print(json.dumps([asdict(result) for result in results], indent=2))
+    return 0
