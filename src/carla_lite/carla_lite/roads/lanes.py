@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carla_lite.roads.curves import evaluate
-from carla_lite.roads.model import Lane, LaneSection, Poly3, Road, RoadNetwork
+from carla_lite.roads.model import (
+    DEFAULT_SPEED_LIMIT_MPS,
+    Lane,
+    LaneSection,
+    Poly3,
+    Road,
+    RoadNetwork,
+    SpeedLimit,
+)
 
 Floats = NDArray[np.float64]
 
@@ -21,10 +30,11 @@ class LaneStrip:
     Attributes:
         s_m: float64 (N,), arc length on the road's reference line.
         inner, outer: float64 (N, 2), borders next to and away from the reference line.
-        heading_rad: float64 (N,), of the reference line, clockwise seen from above as CARLA's yaw.
+        heading_rad: float64 (N,), of the centre along s, clockwise seen from above as CARLA's yaw.
     """
 
     road: Road
+    section: LaneSection
     lane: Lane
     s_m: Floats
     inner: Floats
@@ -45,15 +55,15 @@ class LaneStrip:
         return line[::-1] if self.lane.id > 0 else line
 
 
-def polynomial(records: Sequence[Poly3], s_m: Floats) -> Floats:
-    """Values of a piecewise cubic at `s_m` (N,); zeros without records."""
+def polynomial(records: Sequence[Poly3], s_m: Floats) -> tuple[Floats, Floats]:
+    """Values and slopes of a piecewise cubic at `s_m` (N,); zeros without records."""
     if not records:
-        return np.zeros_like(s_m)
+        return np.zeros_like(s_m), np.zeros_like(s_m)
     table = np.array([(p.s_m, p.a, p.b, p.c, p.d) for p in records])
     row = table[np.clip(np.searchsorted(table[:, 0], s_m, side="right") - 1, 0, None)]
     ds = s_m - row[:, 0]
-    result: Floats = row[:, 1] + ds * (row[:, 2] + ds * (row[:, 3] + ds * row[:, 4]))
-    return result
+    value = row[:, 1] + ds * (row[:, 2] + ds * (row[:, 3] + ds * row[:, 4]))
+    return value, row[:, 2] + ds * (2 * row[:, 3] + ds * 3 * row[:, 4])
 
 
 def section_spans(road: Road) -> list[tuple[LaneSection, float, float]]:
@@ -69,22 +79,25 @@ def sample_section(road: Road, section: LaneSection, s_m: Floats) -> list[LaneSt
     points = pose[:, :2] * (1.0, -1.0)
     heading = -pose[:, 2]
     left = np.column_stack([np.sin(heading), -np.cos(heading)])
-    centre = polynomial(road.lane_offsets, s_m)
+    centre, centre_slope = polynomial(road.lane_offsets, s_m)
     strips = []
     for side in (1, -1):
-        border = centre
+        border, slope = centre, centre_slope
         # Lane 0 counts as the first on the left.
         lanes = (a for a in section.lanes if a.id * side > 0 or a.id == 0 < side)
         for lane in sorted(lanes, key=lambda a: abs(a.id)):
-            inner, border = border, border + side * polynomial(lane.widths, s_m - section.s_m)
+            width, widening = polynomial(lane.widths, s_m - section.s_m)
+            inner, border = border, border + side * width
+            middle_slope, slope = slope + side * widening / 2, slope + side * widening
             strips.append(
                 LaneStrip(
                     road=road,
+                    section=section,
                     lane=lane,
                     s_m=s_m,
                     inner=points + left * inner[:, None],
                     outer=points + left * border[:, None],
-                    heading_rad=heading,
+                    heading_rad=heading - np.arctan(middle_slope),
                 )
             )
     return strips
@@ -120,3 +133,30 @@ def spawn_points(roads: Sequence[Road], spacing_m: float = 25.0, z_m: float = 0.
     points = np.concatenate(rows)
     points.flags.writeable = False
     return points
+
+
+def speed_limits(road: Road, section: LaneSection, lane: Lane, s_m: Floats) -> Floats:
+    """Limits in m/s at `s_m` (N,) of a road: the lane's own where it has one, else the road's."""
+    limits = _steps(road.speeds, s_m, np.full(s_m.shape, DEFAULT_SPEED_LIMIT_MPS))
+    return _steps(lane.speeds, s_m - section.s_m, limits)
+
+
+def _steps(records: Sequence[SpeedLimit], s_m: Floats, otherwise: Floats) -> Floats:
+    if not records:
+        return otherwise
+    row = np.searchsorted([record.s_m for record in records], s_m, side="right") - 1
+    limits = np.array([record.limit_mps for record in records])
+    return np.where(row < 0, otherwise, limits[np.clip(row, 0, None)])
+
+
+def speed_limit(road: Road, lane_id: int, s_m: float) -> float:
+    """The limit in m/s at one place; of a lane that is not there, the road's own."""
+    section = section_at(road, s_m)
+    lane = next((lane for lane in section.lanes if lane.id == lane_id), Lane(lane_id))
+    return float(speed_limits(road, section, lane, np.array([s_m]))[0])
+
+
+def section_at(road: Road, s_m: float) -> LaneSection:
+    """The section in force at `s_m`."""
+    number = bisect_right(road.sections, s_m, key=lambda section: section.s_m) - 1
+    return road.sections[max(0, number)]

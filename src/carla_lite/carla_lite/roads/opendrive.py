@@ -48,7 +48,7 @@ def _road(road: Road) -> Iterator[str]:
     if road.successor is not None:
         yield _road_link("successor", road.successor)
     yield "</link>"
-    yield f'<type s="0" type="town"><speed max="{_n(road.speed_limit_mps)}" unit="m/s"/></type>'
+    yield f'<type s="0" type="town"><speed max="{_n(road.speeds[0].limit_mps)}" unit="m/s"/></type>'
     yield "<planView>"
     for g in road.geometries:
         shape = f'<arc curvature="{g.curvature_per_m:.15g}"/>' if g.curvature_per_m else "<line/>"

@@ -23,11 +23,11 @@ def two_way(centre: LaneMark, sidewalk: bool) -> LaneSection:
     edge = LaneMark("solid", "white", 0.15)
     sides = _SIDE if sidewalk else _SIDE[:2]
     right = tuple(
-        Lane(-i, kind, (Poly3(0.0, width),), edge if kind == "driving" else LaneMark())
+        Lane(-i, kind, (Poly3(0.0, width),), (edge,) if kind == "driving" else ())
         for i, (kind, width) in enumerate(sides, start=1)
     )
     left = tuple(replace(lane, id=-lane.id) for lane in reversed(right))
-    return LaneSection(0.0, (*left, Lane(0, mark=centre), *right))
+    return LaneSection(0.0, (*left, Lane(0, marks=(centre,)), *right))
 
 
 def one_way(sidewalk: bool, from_sign: int, to_sign: int) -> LaneSection:
