@@ -1,12 +1,24 @@
 """What can be spawned, with CARLA's own blueprint ids, attribute names and defaults."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 
+from carla_lite.scenery.solids import Tag as SemanticTag
 from carla_lite.world.dynamics import VehiclePhysics
 from carla_lite.world.errors import SpawnError
 from carla_lite.world.geometry import BoundingBox, Vector3
+
+__all__ = [
+    "NO_BOX",
+    "Attribute",
+    "AttributeKind",
+    "Blueprint",
+    "SemanticTag",
+    "Shape",
+    "fixed",
+    "upright_box",
+]
 
 NO_BOX = BoundingBox()
 
@@ -19,15 +31,6 @@ class AttributeKind(IntEnum):
     FLOAT = 3
     STRING = 4
     COLOR = 5
-
-
-class SemanticTag(IntEnum):
-    """CARLA's CityObjectLabel, as far as this world has such things."""
-
-    STATIC = 20
-    DYNAMIC = 21
-    CAR = 14
-    TRUCK = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,20 @@ class Attribute:
         return value
 
 
+class Shape(IntEnum):
+    """Which parts an actor is drawn with; see `carla_lite.world.shapes`."""
+
+    NONE = 0
+    CAR = 1
+    VAN = 2
+    TRUCK = 3
+    BUS = 4
+    TWO_WHEELER = 5
+    WALKER = 6
+    BLOCK = 7
+    CONE = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Blueprint:
     """Something a client can spawn.
@@ -86,6 +103,9 @@ class Blueprint:
         bounding_box: around the spawned actor, in its own frame; zero for sensors.
         physics: how it drives; None for what does not.
         semantic_tag: what it is in a segmentation; None for sensors.
+        shape: what it looks like; NONE for what nobody sees.
+        rgb: its colour, unless it has an attribute of that name.
+        mass_kg: of what can be pushed; 0 for sensors.
     """
 
     id: str
@@ -93,6 +113,9 @@ class Blueprint:
     bounding_box: BoundingBox = NO_BOX
     physics: VehiclePhysics | None = None
     semantic_tag: SemanticTag | None = None
+    shape: Shape = Shape.NONE
+    rgb: tuple[int, int, int] = (128, 128, 128)
+    mass_kg: float = 0.0
 
     @property
     def tags(self) -> str:
@@ -118,63 +141,6 @@ def upright_box(length_m: float, width_m: float, height_m: float) -> BoundingBox
     )
 
 
-def _fixed(name: str, value: str, kind: AttributeKind = AttributeKind.STRING) -> Attribute:
+def fixed(name: str, value: str, kind: AttributeKind = AttributeKind.STRING) -> Attribute:
+    """An attribute which clients can read, but not set."""
     return Attribute(name, kind, value, modifiable=False)
-
-
-def _vehicle(
-    type_id: str,
-    box: BoundingBox,
-    physics: VehiclePhysics,
-    colors: tuple[str, ...],
-    base_type: str = "car",
-    generation: str = "2",
-) -> Blueprint:
-    attributes = (
-        Attribute("role_name", AttributeKind.STRING, "autopilot",
-                  ("autopilot", "scenario", "ego_vehicle")),
-        Attribute("color", AttributeKind.COLOR, colors[0], colors),
-        Attribute("sticky_control", AttributeKind.BOOL, "true"),
-        Attribute("terramechanics", AttributeKind.BOOL, "false"),
-        _fixed("number_of_wheels", "4", AttributeKind.INT),
-        _fixed("base_type", base_type),
-        _fixed("special_type", ""),
-        _fixed("object_type", ""),
-        _fixed("generation", generation, AttributeKind.INT),
-        _fixed("has_lights", "true", AttributeKind.BOOL),
-        _fixed("has_dynamic_doors", "false", AttributeKind.BOOL),
-    )  # fmt: skip
-    tag = SemanticTag.TRUCK if base_type == "truck" else SemanticTag.CAR
-    return Blueprint(type_id, attributes, box, physics, tag)
-
-
-def _prop(type_id: str, box: BoundingBox, size: str) -> Blueprint:
-    attributes = (
-        Attribute("role_name", AttributeKind.STRING, "prop"),
-        _fixed("size", size),
-    )
-    return Blueprint(type_id, attributes, box, semantic_tag=SemanticTag.DYNAMIC)
-
-
-_CAR = VehiclePhysics()
-_VAN = replace(_CAR, mass_kg=2500.0, wheelbase_m=3.9, acceleration_mps2=3.0, brake_mps2=7.0)
-_TRUCK = replace(
-    _CAR, mass_kg=6500.0, wheelbase_m=3.2, acceleration_mps2=2.0, brake_mps2=6.0, top_speed_mps=22.0
-)
-
-VEHICLES = (
-    _vehicle("vehicle.tesla.model3", upright_box(4.79, 2.16, 1.49), _CAR,
-             ("180,44,44", "17,37,103", "137,0,0", "0,0,0", "180,180,180")),
-    _vehicle("vehicle.lincoln.mkz_2020", upright_box(4.89, 1.84, 1.49), _CAR,
-             ("81,88,94", "17,37,103", "228,228,228")),
-    _vehicle("vehicle.mercedes.sprinter", upright_box(5.92, 1.99, 2.56), _VAN,
-             ("220,220,220", "255,199,44"), base_type="van"),
-    _vehicle("vehicle.carlamotors.carlacola", upright_box(5.2, 2.63, 2.47), _TRUCK,
-             ("200,20,20", "240,240,240"), base_type="truck", generation="1"),
-)  # fmt: skip
-
-PROPS = (
-    _prop("static.prop.streetbarrier", upright_box(1.3, 0.45, 1.0), "small"),
-    _prop("static.prop.trafficcone01", upright_box(0.5, 0.5, 0.75), "tiny"),
-    _prop("static.prop.container", upright_box(2.0, 1.4, 1.6), "medium"),
-)

@@ -40,6 +40,7 @@ class VehiclePhysics:
     rolling_mps2: float = 0.1
     drag_per_m: float = 0.0004
     wheel_radius_m: float = 0.35
+    wheels: int = 4
 
     def as_array(self) -> NDArray[np.float64]:
         """The figures in the order `advance` reads them."""

@@ -3,9 +3,19 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from carla_lite.scenery.solids import (
+    LIGHTS_BRAKE,
+    LIGHTS_LEFT,
+    LIGHTS_LOW_BEAM,
+    LIGHTS_REVERSE,
+    LIGHTS_RIGHT,
+    Solids,
+    empty,
+)
 from carla_lite.world.actors import Actor, Vehicle
 from carla_lite.world.errors import SpawnError, UnknownActorError, WorldError, WrongActorKindError
 from carla_lite.world.geometry import BoundingBox, Rotation, Transform, Vector3
+from carla_lite.world.shapes import parts_of
 
 MAX_ACTORS = 10_000
 _TOMBSTONES = 10_000
@@ -33,6 +43,7 @@ class Population:
         self.next_id = first_id
         self._tombstones: dict[int, BoundingBox] = {}
         self._boxes: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
+        self._parts: dict[int, Solids] = {}
         self.spectator = Actor(first_id, "spectator", _SPECTATOR_VIEW)
         self.add(self.spectator)
 
@@ -103,6 +114,36 @@ class Population:
         """Notes that something moved, came or went."""
         self._boxes = None
 
+    def solids(self, hidden_id: int = 0) -> Solids:
+        """What moves or came after the map: vehicles, walkers and props of this frame.
+
+        Args:
+            hidden_id: an actor to leave out; 0 for none.
+
+        Returns:
+            SOLID (K,); the parts of one actor carry its id.
+        """
+        found = [self._solids_of(body) for body in self.bodies if body.id != hidden_id]
+        return np.concatenate(found) if found else empty()
+
+    def _solids_of(self, body: Actor) -> Solids:
+        if body.blueprint is None:
+            return empty()
+        if body.id not in self._parts:
+            self._parts[body.id] = parts_of(body.blueprint, body.attributes)
+        parts = self._parts[body.id].copy()
+        x, y, yaw = body.pose()
+        cos, sin = np.cos(yaw), np.sin(yaw)
+        along, across = parts["centre"][:, 0].copy(), parts["centre"][:, 1].copy()
+        parts["centre"][:, 0] = x + cos * along - sin * across
+        parts["centre"][:, 1] = y + sin * along + cos * across
+        parts["centre"][:, 2] += body.transform.location.z
+        parts["heading"] = cos, sin
+        parts["id"] = body.id
+        if isinstance(body, Vehicle):
+            parts["lights"] = _lamps(body)
+        return parts
+
     def boxes(self, hidden_id: int = 0) -> NDArray[np.float32]:
         """What cameras see of vehicles and props.
 
@@ -118,6 +159,17 @@ class Population:
             self._boxes = ids, rows.reshape(-1, 10)
         ids, boxes = self._boxes
         return boxes[ids != hidden_id] if hidden_id else boxes
+
+
+def _lamps(vehicle: Vehicle) -> int:
+    lights, control = vehicle.lights, vehicle.control
+    return (
+        (LIGHTS_BRAKE if control.brake > 0.0 or lights & 8 else 0)
+        | (LIGHTS_LOW_BEAM if lights & 6 else 0)
+        | (LIGHTS_REVERSE if control.reverse or lights & 64 else 0)
+        | (LIGHTS_RIGHT if lights & 16 else 0)
+        | (LIGHTS_LEFT if lights & 32 else 0)
+    )
 
 
 def _picture_box(body: Actor) -> tuple[float, ...]:
