@@ -5,11 +5,13 @@ is [index, value], raw bytes are msgpack bin. `encode_*` take world objects, `de
 the unpacker gave and raise BadArgumentError for everything of another shape.
 """
 
+import reprlib
 import struct
 from dataclasses import astuple, fields
 from typing import Any, NamedTuple
 
 from carla_lite.roads import RoadNetwork
+from carla_lite.scenery.solids import Tag
 from carla_lite.world import (
     Actor,
     Attachment,
@@ -45,35 +47,35 @@ def decode_list(value: Wire, length: int | None, what: str) -> list[Wire]:
     """A list, of `length` items unless that is None."""
     if not isinstance(value, list) or length not in (None, len(value)):
         size = "" if length is None else f" of {length}"
-        raise BadArgumentError(f"{what}: expected a list{size}, got {value!r:.80}")
+        raise BadArgumentError(f"{what}: expected a list{size}, got {reprlib.repr(value)}")
     return value
 
 
 def decode_number(value: Wire, what: str) -> float:
     """A float; finiteness is the world's business."""
     if not isinstance(value, (int, float)):
-        raise BadArgumentError(f"{what}: expected a number, got {value!r:.80}")
+        raise BadArgumentError(f"{what}: expected a number, got {reprlib.repr(value)}")
     return float(value)
 
 
 def decode_int(value: Wire, what: str) -> int:
     """A whole number."""
     if not isinstance(value, int) or isinstance(value, bool):
-        raise BadArgumentError(f"{what}: expected a whole number, got {value!r:.80}")
+        raise BadArgumentError(f"{what}: expected a whole number, got {reprlib.repr(value)}")
     return value
 
 
 def decode_bool(value: Wire, what: str) -> bool:
     """True or False."""
     if not isinstance(value, bool):
-        raise BadArgumentError(f"{what}: expected true or false, got {value!r:.80}")
+        raise BadArgumentError(f"{what}: expected true or false, got {reprlib.repr(value)}")
     return value
 
 
 def decode_text(value: Wire, what: str) -> str:
     """Text."""
     if not isinstance(value, str):
-        raise BadArgumentError(f"{what}: expected text, got {value!r:.80}")
+        raise BadArgumentError(f"{what}: expected text, got {reprlib.repr(value)}")
     return value
 
 
@@ -210,6 +212,13 @@ def encode_actor(actor: Actor, stream_port: int) -> Wire:
         bytes([tag]) if tag is not None else b"",
         encode_token(actor.id, stream_port) if streams else b"",
     ]
+
+
+def encode_scenery(tag: int) -> Wire:
+    """What events call an actor where CARLA makes one up: buildings, poles, trees, by their tag."""
+    kind = Tag(tag).name.lower().replace("_", "")
+    description = [0, f"static.{kind}", []]
+    return [0, 0, description, encode_box(BoundingBox(), 0), bytes([tag]), b""]
 
 
 def encode_map_info(name: str, network: RoadNetwork) -> Wire:

@@ -8,16 +8,9 @@ import struct
 import time
 from enum import IntEnum
 
-import msgpack
-
-from carla_lite.server.codec import Wire
 from carla_lite.world import (
     ActorSnapshot,
-    GnssReading,
-    Image,
-    ImuReading,
     Transform,
-    Vector3,
     WorldSnapshot,
 )
 
@@ -29,15 +22,21 @@ class MessageType(IntEnum):
     """Index of each sensor in 0.9.16's serialiser."""
 
     COLLISION = 0
+    DEPTH_CAMERA = 1
     GNSS = 4
     IMU = 5
+    OBSTACLE = 7
+    RADAR = 9
+    SEMANTIC_LIDAR = 10
+    LIDAR = 11
     RGB_CAMERA = 13
+    SEMANTIC_CAMERA = 14
+    INSTANCE_CAMERA = 15
     WORLD_STATE = 17
 
 
 _HEADER = struct.Struct("<QQd6f")
 _WORLD = struct.Struct("<QdfiiiI")
-_IMAGE = struct.Struct("<IIf")
 _ACTOR = struct.Struct("<IB15f54x")
 # The record's 54-byte union, as a vehicle fills it: control, speed limit (km/h), traffic light
 # state, whether it is at a light, the light's id, failure state.
@@ -96,24 +95,3 @@ def _pack_actor(actor: ActorSnapshot) -> bytes:
         _NO_LIGHT_ID,
         _NO_FAILURE,
     )
-
-
-def pack_reading(
-    reading: Image | ImuReading | GnssReading, frame: int, elapsed_s: float, transform: Transform
-) -> Parts:
-    """A sensor's message; the pixels of a picture are handed on without a copy."""
-    if isinstance(reading, Image):
-        height, width, _ = reading.pixels.shape
-        header = pack_header(MessageType.RGB_CAMERA, frame, elapsed_s, transform)
-        size = _IMAGE.pack(width, height, reading.fov_deg)
-        return [header + size, reading.pixels.data.cast("B")]
-    kind = MessageType.IMU if isinstance(reading, ImuReading) else MessageType.GNSS
-    return [pack_header(kind, frame, elapsed_s, transform), msgpack.packb(tuple(reading))]
-
-
-def pack_collision(
-    actor: Wire, other: Wire, impulse: Vector3, frame: int, elapsed_s: float, transform: Transform
-) -> Parts:
-    """A collision event; both actors travel whole, as `encode_actor` gives them."""
-    header = pack_header(MessageType.COLLISION, frame, elapsed_s, transform)
-    return [header, msgpack.packb([actor, other, impulse])]

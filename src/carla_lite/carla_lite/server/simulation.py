@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Coroutine
+from typing import Any
 
 from carla_lite.server import codec
 from carla_lite.server.codec import WORLD_STREAM_ID
-from carla_lite.server.packing import Parts, pack_collision, pack_reading, pack_world_state
+from carla_lite.server.packing import Parts, pack_world_state
+from carla_lite.server.sensor_packing import pack_collision, pack_obstacle, pack_reading
 from carla_lite.server.streaming import Streams
-from carla_lite.world import Collision, EpisodeSettings, World
+from carla_lite.world import Collision, EpisodeSettings, ObstacleReading, Sensor, World
 from carla_lite.world.sensor_blueprints import COLLISION
 
 _log = logging.getLogger(__name__)
@@ -36,7 +38,7 @@ class Simulation:
         self._draining: asyncio.Task[None] | None = None
         self._settings_changed = asyncio.Event()
 
-    def tick_cue(self) -> int | Awaitable[int]:
+    def tick_cue(self) -> int | Coroutine[Any, Any, int]:
         """One synchronous tick; in asynchronous mode only the present frame's number."""
         if not self.world.settings.synchronous:
             return self.world.frame
@@ -114,12 +116,29 @@ class Simulation:
             prompt &= self._publish(collision)
         for sensor in world.due:
             if streams.has_readers(sensor.id):
-                reading = world.read(sensor.id)
-                message = pack_reading(reading, world.frame, world.elapsed_s, sensor.transform)
-                prompt &= self._send(sensor.id, message)
+                prompt &= self._read(sensor)
         self._draining = None
         if world.settings.synchronous and not prompt:
             self._draining = asyncio.get_running_loop().create_task(streams.drained())
+
+    def _read(self, sensor: Sensor) -> bool:
+        world = self.world
+        reading = world.read(sensor.id)
+        if reading is None:
+            return True
+        moment = world.frame, world.elapsed_s, sensor.transform
+        if isinstance(reading, ObstacleReading):
+            carrier = self._describe(sensor.parent_id or sensor.id)
+            other = self._describe(reading.other_id, reading.tag)
+            return self._send(sensor.id, pack_obstacle(carrier, other, reading.distance_m, *moment))
+        return self._send(sensor.id, pack_reading(sensor.type_id, reading, *moment))
+
+    def _describe(self, actor_id: int, tag: int = 0) -> codec.Wire:
+        """An actor as an event tells of it; what is no actor is known by its tag alone."""
+        actor = self.world.actors.get(actor_id)
+        if actor is None:
+            return codec.encode_scenery(tag)
+        return codec.encode_actor(actor, self.streams.port)
 
     def _publish(self, collision: Collision) -> bool:
         world, prompt = self.world, True

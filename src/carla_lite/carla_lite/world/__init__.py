@@ -12,7 +12,14 @@ from carla_lite.world.errors import (
     WrongActorKindError,
 )
 from carla_lite.world.geometry import BoundingBox, Rotation, Transform, Vector3
-from carla_lite.world.sensors import GnssReading, Image, ImuReading
+from carla_lite.world.sensors import (
+    GnssReading,
+    Image,
+    ImuReading,
+    LidarReading,
+    ObstacleReading,
+    RadarReading,
+)
 from carla_lite.world.snapshot import ActorSnapshot, WorldSnapshot
 from carla_lite.world.world import BLUEPRINTS, World
 
@@ -28,6 +35,9 @@ __all__ = [
     "Image",
     "ImuReading",
     "InvalidValueError",
+    "LidarReading",
+    "ObstacleReading",
+    "RadarReading",
     "Rotation",
     "Sensor",
     "SpawnError",

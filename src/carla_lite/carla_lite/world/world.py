@@ -7,7 +7,7 @@ from carla_lite.render import Ground
 from carla_lite.roads import RoadNetwork, make_map
 from carla_lite.world import collisions
 from carla_lite.world.actors import Actor, Attachment, Sensor, Vehicle
-from carla_lite.world.blueprints import PROPS, VEHICLES, Blueprint
+from carla_lite.world.blueprints import Blueprint
 from carla_lite.world.dynamics import MAX_SPEED_MPS, MAX_SPIN_DEG_S, YAW_RATE, VehicleControl
 from carla_lite.world.environment import EpisodeSettings, Weather
 from carla_lite.world.errors import SpawnError, WrongActorKindError
@@ -21,12 +21,15 @@ from carla_lite.world.geometry import (
     compose,
 )
 from carla_lite.world.population import Population
-from carla_lite.world.sensor_blueprints import RGB_CAMERA, SENSORS
+from carla_lite.world.prop_blueprints import PROPS
+from carla_lite.world.sensor_blueprints import CAMERAS, SENSORS
 from carla_lite.world.sensors import Instrument, Reading, make_instrument
 from carla_lite.world.snapshot import WorldSnapshot, snapshot_of
+from carla_lite.world.vehicle_blueprints import VEHICLES
+from carla_lite.world.walker_blueprints import WALKERS
 
 BLUEPRINTS: dict[str, Blueprint] = {
-    blueprint.id: blueprint for blueprint in (*VEHICLES, *PROPS, *SENSORS)
+    blueprint.id: blueprint for blueprint in (*VEHICLES, *WALKERS, *PROPS, *SENSORS)
 }
 
 
@@ -274,7 +277,7 @@ class World:
     def _reads(self, sensor: Sensor) -> bool:
         if sensor.id not in self._instruments or not sensor.falls_due(self.elapsed_s):
             return False
-        return not (self.settings.no_rendering and sensor.type_id == RGB_CAMERA)
+        return not (self.settings.no_rendering and sensor.type_id in CAMERAS)
 
     def snapshot(self) -> WorldSnapshot:
         """The state of every actor at the last frame."""
@@ -286,8 +289,8 @@ class World:
             tuple(snapshot_of(actor) for actor in self.actors.values()),
         )
 
-    def read(self, sensor_id: int) -> Reading:
-        """What a camera, IMU or GNSS receiver measures now; cameras render when asked.
+    def read(self, sensor_id: int) -> Reading | None:
+        """What a sensor measures now; cameras render when asked. None when it has nothing to tell.
 
         Raises:
             UnknownActorError: no such actor.
@@ -296,5 +299,5 @@ class World:
         sensor = self.population.actor(sensor_id)
         instrument = self._instruments.get(sensor_id)
         if instrument is None or not isinstance(sensor, Sensor):
-            raise WrongActorKindError(sensor_id, sensor.type_id, "camera, IMU or GNSS sensor")
+            raise WrongActorKindError(sensor_id, sensor.type_id, "camera or another measuring sensor")
         return instrument.read(sensor, self)
