@@ -11,7 +11,7 @@ import numpy as np
 from carla_lite.scenery import kits
 from carla_lite.scenery.ground_plan import GroundPlan, footprints
 from carla_lite.scenery.kits import Kit
-from carla_lite.scenery.site import Floats, Site
+from carla_lite.scenery.site import Floats, Site, Spot
 
 TALL_GAP_M = 4.0
 """Least distance between lanes and everything that can hide them."""
@@ -36,30 +36,21 @@ def furnish_open_land(site: Site, rng: np.random.Generator) -> list[Kit]:
 
 
 def _posts(site: Site, plan: GroundPlan) -> Floats:
-    poses = []
-    for frontage in site.frontages:
-        count = max(1, round(frontage.length_m / _POST_SPACING_M))
-        s_m = (np.arange(count) + 0.5) * frontage.length_m / count
-        poses.append(frontage.places(s_m, 1.0))
-    rows = np.concatenate(poses)
-    chosen = plan.place(kits.post_footprints(rows), site.lanes, 0.3, most=_MOST["post"])
-    return rows[chosen]
+    """Poses along both sides of every road."""
+    lines = site.frontages
+    poses = lines.places(lines.every(_POST_SPACING_M, 0.5, np.arange(len(lines.side))), 1.0)
+    return poses[plan.place(kits.post_footprints(poses), site.lanes, 0.3, most=_MOST["post"])]
 
 
 def _rails(site: Site, plan: GroundPlan) -> Floats:
-    """Along the outer side of narrow curves."""
-    rows = [np.empty((0, 6))]
-    for frontage in site.frontages:
-        count = max(1, round(frontage.length_m / _RAIL_M))
-        s_m = (np.arange(count) + 0.5) * frontage.length_m / count
-        bend = np.interp(s_m, frontage.s_m, frontage.curvature_per_m)
-        s_m = s_m[bend > 1.0 / _RAIL_RADIUS_M]
-        half = frontage.length_m / count / 2 + 0.1
-        rows.append(footprints(frontage.places(s_m, 1.25), half, 0.1))
-    candidates = np.concatenate(rows)
+    """Footprints along the outer side of narrow curves."""
+    lines = site.frontages
+    spot = lines.every(_RAIL_M, 0.5, np.arange(len(lines.side)))
+    outer = lines.bend_per_m(spot) > 1.0 / _RAIL_RADIUS_M
+    curves = Spot(spot.frontage[outer], spot.s_m[outer])
+    rows = footprints(lines.places(curves, 1.25), _RAIL_M / 2 + 0.15, 0.1)
     # Rails overlap at their ends, as real ones do.
-    chosen = plan.place(candidates, site.lanes, 0.4, gap_m=-0.35, most=_MOST["rail"])
-    return candidates[chosen]
+    return rows[plan.place(rows, site.lanes, 0.4, gap_m=-0.35, most=_MOST["rail"])]
 
 
 def _scattered(site: Site, rng: np.random.Generator, count: int) -> Floats:

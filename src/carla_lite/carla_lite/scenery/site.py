@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -45,16 +46,24 @@ class Distances:
 
     @staticmethod
     def to_strips(
-        strips: Sequence[LaneStrip], low_m: Floats, high_m: Floats, cell_m: float
+        strips: Sequence[LaneStrip],
+        low_m: Floats,
+        high_m: Floats,
+        cell_m: float,
+        fill_islands: bool = False,
     ) -> Distances:
-        """Measures the distance to the area of `strips` between two corners."""
+        """Measures the distance to the area of `strips` between two corners.
+
+        With `fill_islands` small pieces of land among them count as theirs.
+        """
         columns, rows = (int(n) for n in np.ceil((high_m - low_m) / cell_m) + 1)
         free = np.ones((rows, columns), np.uint8)
         for strip in strips:
             outline = np.concatenate([strip.inner, strip.outer[::-1]])
             cells = np.rint((outline - low_m) / cell_m * 2**_FRACTION_BITS).astype(np.int32)
             cv2.fillPoly(free, [cells], 0, shift=_FRACTION_BITS)
-        _fill_islands(free, _LEAST_LAND_M2 / cell_m**2)
+        if fill_islands:
+            _fill_islands(free, _LEAST_LAND_M2 / cell_m**2)
         cells_away = cv2.distanceTransform(free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         # The border runs up to 0.71 cells from the centre of the nearest cell painted for it.
         field = np.asarray(cells_away, np.float32)
@@ -77,53 +86,98 @@ class Distances:
         return result
 
 
+class Spot(NamedTuple):
+    """Places along frontages, all arrays (K,)."""
+
+    frontage: NDArray[np.intp]
+    s_m: Floats
+
+
 @dataclass(frozen=True, eq=False)
-class Frontage:
-    """The outer border of a road's outermost lane: the line that lots look onto.
+class Frontages:
+    """The outer borders of roads' outermost lanes: the lines that lots look onto.
+
+    All of them stand one after the other in a few arrays. Columns of `table` are metres along all
+    lines, x, y, and the yaw of the line's direction; the others are of one frontage each, (N,).
 
     Attributes:
-        s_m: float64 (N,), distance along the border, from 0.
-        points_m: float64 (N, 2).
-        yaw_rad: float64 (N,), continuous, of the border's direction.
-        side: +1 where the land lies to the right of that direction (+y of it), -1 to the left.
+        table: float64 (P, 4), points of all lines.
+        starts_m: where each begins in the table's first column.
+        lengths_m: how long each is.
+        side: +1 where the land lies to the right of the line (+y of it), -1 to the left.
         urban: whether it is a sidewalk's border in a town.
-        in_junction: whether the road is a junction's.
-        curvature_per_m: float64 (N,), positive where the road bends away from the land.
+        in_junction: whether its road is a junction's.
     """
 
-    s_m: Floats
-    points_m: Floats
-    yaw_rad: Floats
-    side: int
-    urban: bool
-    in_junction: bool
+    table: Floats
+    starts_m: Floats
+    lengths_m: Floats
+    side: NDArray[np.intp]
+    urban: NDArray[np.bool_]
+    in_junction: NDArray[np.bool_]
 
-    @property
-    def length_m(self) -> float:
-        return float(self.s_m[-1])
+    @staticmethod
+    def along(strips: Sequence[LaneStrip], is_town: bool) -> Frontages:
+        """Those of all roads outside junctions, and of junctions' roads that have sidewalks."""
+        outermost: dict[tuple[int, float, int], LaneStrip] = {}
+        for strip in strips:
+            key = (strip.road.id, float(strip.s_m[0]), 1 if strip.lane.id < 0 else -1)
+            if key not in outermost or abs(strip.lane.id) > abs(outermost[key].lane.id):
+                outermost[key] = strip
+        tables, starts, lengths, flags, start = [], [], [], [], 0.0
+        for (_, _, side), strip in outermost.items():
+            in_junction = strip.road.junction_id is not None
+            walkable = strip.lane.kind in WALKABLE
+            steps = np.hypot(*np.diff(strip.outer, axis=0).T)
+            length = float(steps.sum())
+            if length < _STRIP_STEP_M or (in_junction and not walkable):
+                continue
+            s_m = start + np.concatenate([[0.0], np.cumsum(steps)])
+            tables.append(np.column_stack([s_m, strip.outer, np.unwrap(strip.heading_rad)]))
+            starts.append(start)
+            lengths.append(length)
+            flags.append((side, is_town and walkable, in_junction))
+            start += length + 1.0
+        sides, urban, junctions = np.array(flags, np.intp).reshape(-1, 3).T
+        return Frontages(
+            np.concatenate([np.empty((0, 4)), *tables]),
+            np.array(starts),
+            np.array(lengths),
+            sides,
+            urban.astype(bool),
+            junctions.astype(bool),
+        )
 
-    @property
-    def curvature_per_m(self) -> Floats:
-        turn: Floats = np.gradient(self.yaw_rad, self.s_m) * -self.side
-        return turn
+    def every(self, spacing_m: float, phase: float, which: NDArray[np.intp]) -> Spot:
+        """Spots about `spacing_m` apart; the phase in [0, 1] is where in its span each lies."""
+        counts = np.maximum(1, np.rint(self.lengths_m[which] / spacing_m).astype(np.intp))
+        frontage = np.repeat(which, counts)
+        number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return Spot(frontage, (number + phase) * self.lengths_m[frontage] / counts.repeat(counts))
 
-    def places(self, s_m: Floats, offset_m: Floats | float) -> Floats:
-        """Poses beside the border, `offset_m` into the land.
+    def places(self, spot: Spot, offset_m: Floats | float) -> Floats:
+        """Poses `offset_m` from the lines, into the land.
 
-        Args:
-            s_m: float64 (K,); beyond the ends the border goes on straight.
-            offset_m: float64 (K,) or one number.
+        Beyond its ends a line goes on straight.
 
         Returns:
-            float64 (K, 3): x, y, yaw of the border's direction.
+            float64 (K, 3): x, y, yaw of the line's direction.
         """
-        on_line = np.clip(s_m, 0.0, self.length_m)
-        x, y, yaw = (
-            np.interp(on_line, self.s_m, values) for values in (*self.points_m.T, self.yaw_rad)
-        )
-        ahead, aside = s_m - on_line, self.side * np.asarray(offset_m, np.float64)
+        on_line = np.clip(spot.s_m, 0.0, self.lengths_m[spot.frontage])
+        s_m, *columns = self.table.T
+        at = self.starts_m[spot.frontage] + on_line
+        x, y, yaw = (np.interp(at, s_m, values) for values in columns)
+        ahead, aside = spot.s_m - on_line, self.side[spot.frontage] * offset_m
         cos, sin = np.cos(yaw), np.sin(yaw)
         return np.column_stack([x + ahead * cos - aside * sin, y + ahead * sin + aside * cos, yaw])
+
+    def bend_per_m(self, spot: Spot) -> Floats:
+        """Curvature of the lines, (K,), positive where they bend away from the land."""
+        half = 1.0
+        behind = self.places(Spot(spot.frontage, spot.s_m - half), 0.0)[:, 2]
+        ahead = self.places(Spot(spot.frontage, spot.s_m + half), 0.0)[:, 2]
+        bend: Floats = (behind - ahead) * self.side[spot.frontage] / (2 * half)
+        return bend
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,15 +186,15 @@ class Site:
 
     Attributes:
         carriageway: distances to the lanes that vehicles use, shoulders included.
-        lanes: distances to all lanes, sidewalks included.
-        frontages: in the order of the roads.
+        lanes: distances to all lanes, sidewalks and traffic islands included.
+        frontages: the lines between the roads and the land.
         low_m, high_m: float64 (2,), corners of the land.
         is_town: whether there are streets with sidewalks that meet at junctions.
     """
 
     carriageway: Distances
     lanes: Distances
-    frontages: tuple[Frontage, ...]
+    frontages: Frontages
     low_m: Floats
     high_m: Floats
     is_town: bool
@@ -157,13 +211,12 @@ class Site:
         low, high = corners.min(axis=0) - REACH_M, corners.max(axis=0) + REACH_M
         size = high - low
         cell = max(_FINEST_CELL_M, float(np.sqrt(size[0] * size[1] / _MOST_CELLS)))
-        walked = [strip for strip in strips if strip.lane.kind in WALKABLE]
         driven = [strip for strip in strips if strip.lane.kind not in WALKABLE]
-        is_town = bool(network.junctions) and bool(walked)
+        is_town = bool(network.junctions) and len(driven) < len(strips)
         carriageway = Distances.to_strips(driven, low, high, cell)
         # Only poles stand so close to a lane that the finer raster matters.
-        lanes = Distances.to_strips(strips, low, high, 2 * cell) if walked else carriageway
-        return Site(carriageway, lanes, tuple(_frontages(strips, is_town)), low, high, is_town)
+        lanes = Distances.to_strips(strips, low, high, 2 * cell, fill_islands=True)
+        return Site(carriageway, lanes, Frontages.along(strips, is_town), low, high, is_town)
 
 
 def _fill_islands(free: NDArray[np.uint8], least_cells: float) -> None:
@@ -173,29 +226,3 @@ def _fill_islands(free: NDArray[np.uint8], least_cells: float) -> None:
         x, y, width, height = stats[label, :4]
         window = np.s_[y : y + height, x : x + width]
         free[window][labels[window] == label] = 0
-
-
-def _frontages(strips: Sequence[LaneStrip], is_town: bool) -> list[Frontage]:
-    """Those of all roads outside junctions, and of junctions' roads where they have sidewalks."""
-    outermost: dict[tuple[int, float, int], LaneStrip] = {}
-    for strip in strips:
-        side = 1 if strip.lane.id < 0 else -1
-        key = (strip.road.id, float(strip.s_m[0]), side)
-        if key not in outermost or abs(strip.lane.id) > abs(outermost[key].lane.id):
-            outermost[key] = strip
-    frontages = []
-    for (_, _, side), strip in outermost.items():
-        in_junction = strip.road.junction_id is not None
-        has_sidewalk = strip.lane.kind in WALKABLE
-        if in_junction and not has_sidewalk:
-            continue
-        points = strip.outer
-        steps = np.hypot(*np.diff(points, axis=0).T)
-        s_m = np.concatenate([[0.0], np.cumsum(steps)])
-        keep = np.concatenate([[True], steps > 1e-3])
-        if keep.sum() < 2:
-            continue
-        yaw = np.unwrap(strip.heading_rad[keep])
-        urban = is_town and has_sidewalk
-        frontages.append(Frontage(s_m[keep], points[keep], yaw, side, urban, in_junction))
-    return frontages
