@@ -83,13 +83,17 @@ def test_random_bytes_at_the_stream_port_harm_nobody(server: LiteServer, noise: 
 @pytest.mark.parametrize(
     "message",
     [
-        b"\xc1",  # never used in msgpack
-        b"\xdd\xff\xff\xff\xff",  # an array of four thousand million items
-        b"\xa2\xff\xfe",  # text that is no UTF-8
-        b"\x91" * 5000,  # five thousand arrays in one another
-        msgpack.packb({"method": "version"}),
-        msgpack.packb([0, 1, "version"]),
-        msgpack.packb([9, 1, "version", []]),
+        pytest.param(b"\xc1", id="a byte that begins nothing"),
+        pytest.param(b"\xdd\xff\xff\xff\xff", id="an array of four thousand million items"),
+        pytest.param(b"\xdf\xff\xff\xff\xff", id="a map of four thousand million items"),
+        pytest.param(b"\xc6\xff\xff\xff\xff", id="four gigabytes"),
+        pytest.param(b"\xdb\x7f\xff\xff\xff", id="a text of two gigabytes"),
+        pytest.param(b"\xa2\xff\xfe", id="text that is no UTF-8"),
+        pytest.param(b"\x91" * 5000 + b"\xc0", id="five thousand arrays in one another"),
+        pytest.param((b"\xdc\xff\xff" + b"\x90" * 65534) * 8, id="half a million empty lists"),
+        pytest.param(msgpack.packb({"method": "version"}), id="a map"),
+        pytest.param(msgpack.packb([0, 1, "version"]), id="no arguments"),
+        pytest.param(msgpack.packb([9, 1, "version", []]), id="an unknown kind"),
     ],
 )
 def test_malformed_input_ends_only_its_own_connection(server: LiteServer, message: bytes) -> None:

@@ -2,9 +2,10 @@
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, ItemsView
+from collections.abc import Callable, Coroutine, ItemsView
 from dataclasses import dataclass
 from enum import Enum, auto
+from types import CoroutineType
 from typing import Any
 
 from carla_lite.roads import UnknownMapError
@@ -92,7 +93,9 @@ class Dispatcher:
         self._table = table
         self._logged: set[str] = set()
 
-    def __call__(self, name: str, arguments: list[Wire], waits: bool) -> Wire | Awaitable[Wire]:
+    def __call__(
+        self, name: str, arguments: list[Wire], waits: bool
+    ) -> Wire | Coroutine[Any, Any, Wire]:
         """Answers one request; see `carla_lite.server.rpc.Dispatch`."""
         method = self._table.get(name)
         if method is None:
@@ -105,11 +108,13 @@ class Dispatcher:
             result = method.call(self.simulation, *arguments)
         except Exception as error:
             return self._refuse(name, method, error, waits)
-        if inspect.isawaitable(result):
+        if type(result) is CoroutineType:
             return self._answer_later(name, method, result)
         return _wrap_success(method.reply, result)
 
-    async def _answer_later(self, name: str, method: Method, result: Awaitable[Wire]) -> Wire:
+    async def _answer_later(
+        self, name: str, method: Method, result: Coroutine[Any, Any, Wire]
+    ) -> Wire:
         try:
             return _wrap_success(method.reply, await result)
         except Exception as error:

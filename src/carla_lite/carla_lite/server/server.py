@@ -11,7 +11,7 @@ from types import TracebackType
 
 from carla_lite.server import actor_methods, session_methods
 from carla_lite.server.methods import Dispatcher, MethodTable
-from carla_lite.server.rpc import RpcConnection
+from carla_lite.server.rpc import RpcPort
 from carla_lite.server.simulation import Simulation
 from carla_lite.world import World
 
@@ -116,11 +116,10 @@ class Server:
         table = MethodTable()
         table.include(session_methods.TABLE)
         table.include(actor_methods.TABLE)
-        dispatcher = Dispatcher(self.simulation, table)
-        connections: set[RpcConnection] = set()
+        rpc_port = RpcPort(Dispatcher(self.simulation, table))
         self._listener.setblocking(False)
         rpc = await self._loop.create_server(
-            lambda: RpcConnection(dispatcher, connections), sock=self._listener, backlog=_BACKLOG
+            rpc_port.connection, sock=self._listener, backlog=_BACKLOG
         )
         self.simulation.streams.open(self._stream_listener)
         clock = self._loop.create_task(self.simulation.run_freely())
@@ -130,8 +129,7 @@ class Server:
         finally:
             clock.cancel()
             rpc.close()
-            for connection in list(connections):
-                connection.close()
+            rpc_port.close()
             self.simulation.streams.close()
 
     def request_stop(self) -> None:
