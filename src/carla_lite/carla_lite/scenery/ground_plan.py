@@ -52,6 +52,12 @@ class GroundPlan:
         self._rows = np.empty((MAX_FOOTPRINTS, 6))
         self._taken = 0
 
+    def reserve(self, areas: Floats) -> None:
+        """Keeps areas, float64 (N, 6), free of everything; they may overlap each other."""
+        count = min(len(areas), MAX_FOOTPRINTS - self._taken)
+        self._rows[self._taken : self._taken + count] = areas[:count]
+        self._taken += count
+
     def place(
         self,
         candidates: Floats,

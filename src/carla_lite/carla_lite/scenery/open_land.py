@@ -24,6 +24,7 @@ _MOST = {"post": 60, "rail": 40, "house": 10, "tree": 55, "bush": 40}
 def furnish_open_land(site: Site, rng: np.random.Generator) -> list[Kit]:
     """Everything beside the roads of a network that is no town."""
     plan = GroundPlan()
+    plan.reserve(site.kept_free)
     posts, rails = _posts(site, plan), _rails(site, plan)
     houses, storeys = _houses(site, plan, rng)
     return [

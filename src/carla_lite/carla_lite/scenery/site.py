@@ -24,6 +24,7 @@ _FINEST_CELL_M = 0.25
 _MOST_CELLS = 4_000_000
 _STRIP_STEP_M = 2.0
 _FRACTION_BITS = 4
+_CROSSWALK_END_M = 1.5
 _LEAST_LAND_M2 = 60.0
 """Smaller pieces of land, as between the turning lanes of a junction, are left empty."""
 
@@ -189,6 +190,7 @@ class Site:
         lanes: distances to all lanes, sidewalks and traffic islands included.
         frontages: the lines between the roads and the land.
         low_m, high_m: float64 (2,), corners of the land.
+        kept_free: float64 (N, 6), footprints of traffic lights, signs and crosswalks.
         is_town: whether there are streets with sidewalks that meet at junctions.
     """
 
@@ -197,6 +199,7 @@ class Site:
     frontages: Frontages
     low_m: Floats
     high_m: Floats
+    kept_free: Floats
     is_town: bool
 
     @staticmethod
@@ -216,7 +219,8 @@ class Site:
         carriageway = Distances.to_strips(driven, low, high, cell)
         # Only poles stand so close to a lane that the finer raster matters.
         lanes = Distances.to_strips(strips, low, high, 2 * cell, fill_islands=True)
-        return Site(carriageway, lanes, Frontages.along(strips, is_town), low, high, is_town)
+        frontages, kept_free = Frontages.along(strips, is_town), _kept_free(network)
+        return Site(carriageway, lanes, frontages, low, high, kept_free, is_town)
 
 
 def _fill_islands(free: NDArray[np.uint8], least_cells: float) -> None:
@@ -226,3 +230,13 @@ def _fill_islands(free: NDArray[np.uint8], least_cells: float) -> None:
         x, y, width, height = stats[label, :4]
         window = np.s_[y : y + height, x : x + width]
         free[window][labels[window] == label] = 0
+
+
+def _kept_free(network: RoadNetwork) -> Floats:
+    """Where others put something: half a metre around signals; crosswalks and their ends."""
+    signals = [(s.x_m, s.y_m, 0.5, 0.5, 1.0, 0.0) for s in network.signals]
+    crosswalks = [
+        (*c.centre, c.length_m / 2 + _CROSSWALK_END_M, c.width_m / 2, *c.axis)
+        for c in network.crosswalks
+    ]
+    return np.array([*signals, *crosswalks]).reshape(-1, 6)

@@ -51,6 +51,7 @@ def furnish_streets(site: Site, rng: np.random.Generator) -> tuple[list[Kit], Fl
     """Everything of a town, and the places of its street lamps' lights, (L, 3) in metres."""
     streets = np.flatnonzero(site.frontages.urban)
     plan = GroundPlan()
+    plan.reserve(site.kept_free)
     lamps, lights = kits.lamps(_lamps(site, plan, streets), rng)
     houses, storeys = _houses(site, plan, streets, rng)
     return [
