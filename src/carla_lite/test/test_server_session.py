@@ -45,7 +45,7 @@ def test_blueprints_have_carlas_attributes_and_defaults(client: carla.Client) ->
     car = library.find("vehicle.tesla.model3")
     assert int(car.get_attribute("number_of_wheels")) == 4
     assert car.get_attribute("color").recommended_values
-    assert len(library.filter("vehicle.*")) == 4
+    assert {one.id for one in library.filter("vehicle.*")} >= {"vehicle.tesla.model3"}
 
 
 def test_an_actor_keeps_its_attributes_and_place(rig: Rig) -> None:

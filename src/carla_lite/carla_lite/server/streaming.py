@@ -17,10 +17,26 @@ from carla_lite.server.packing import Parts
 STALLED_AFTER_S = 10.0
 """A reader which has not taken its message after so long, while a tick waits, is cut off."""
 
+MAX_READERS = 512
+"""Subscribers of all streams; one more sends the one away which has waited longest for nothing."""
+
+_MAX_GREETING = 128
 _EXPECTED_FOR_S = 0.25
+_MAX_EXPECTED = 64
 _ACCEPT_PAUSE_S = 0.5
+_IGNORED_BYTES = 65536
+_JOINED_BYTES = 8192  # up to this size one copy is cheaper than sending pieces
 _LENGTH = struct.Struct("<I")
 _log = logging.getLogger(__name__)
+
+
+def _framed(parts: Parts) -> list[memoryview]:
+    """A message behind its length, as few pieces."""
+    size = sum(len(part) for part in parts)
+    pieces = (_LENGTH.pack(size), *parts)
+    if size <= _JOINED_BYTES:
+        return [memoryview(b"".join(pieces))]
+    return [memoryview(piece) for piece in pieces]
 
 
 class _Reader:
@@ -28,26 +44,37 @@ class _Reader:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
+        self.stream_id = 0
         self.greeting = b""
         self.unsent: list[memoryview] = []
+        self.was_served = False
 
-    def push(self, parts: Parts) -> None:
+    def push(self, message: list[memoryview]) -> None:
         """Sends what the socket takes at once and keeps the rest."""
-        length = _LENGTH.pack(sum(len(part) for part in parts))
-        self.unsent += [memoryview(part) for part in (length, *parts)]
+        self.was_served = True
+        self.unsent += message
         self.flush()
 
     def flush(self) -> None:
         """Goes on sending; raises OSError when the other side has left."""
         while self.unsent:
             try:
-                sent = self.sock.sendmsg(self.unsent)
+                if len(self.unsent) == 1:
+                    sent = self.sock.send(self.unsent[0])
+                else:
+                    sent = self.sock.sendmsg(self.unsent)
             except BlockingIOError:
                 return
             while self.unsent and sent >= len(self.unsent[0]):
                 sent -= len(self.unsent.pop(0))
             if sent:
                 self.unsent[0] = self.unsent[0][sent:]
+
+    def keep(self, message: list[memoryview]) -> None:
+        """Takes the rest that is unsent from this copy of the message."""
+        rest = message[-len(self.unsent) :]
+        rest[0] = rest[0][len(rest[0]) - len(self.unsent[0]) :]
+        self.unsent = rest
 
 
 class Streams:
@@ -61,7 +88,8 @@ class Streams:
         self._welcome = welcome
         self._listener: socket.socket | None = None
         self._readers: dict[int, list[_Reader]] = {}
-        self._greeting: set[_Reader] = set()
+        self._subscribers: dict[_Reader, None] = {}  # the same, in the order in which they came
+        self._greeting: dict[_Reader, None] = {}
         self._expected: dict[int, float] = {}
         self._subscribed = asyncio.Event()
         self._progress = asyncio.Event()
@@ -80,9 +108,8 @@ class Streams:
         if self._listener is not None:
             self._loop.remove_reader(self._listener)
             self._listener.close()
-        for reader in [*self._greeting, *(r for rs in self._readers.values() for r in rs)]:
-            self._drop(reader)
-        self._readers.clear()
+        for reader in [*self._greeting, *self._subscribers]:
+            self._leave(reader)
 
     def has_readers(self, stream_id: int) -> bool:
         """Whether anyone would see a message, so that nothing is rendered for nobody."""
@@ -92,12 +119,14 @@ class Streams:
         """Notes that a client has asked for a token and is about to subscribe."""
         now = self._loop.time()
         self._expected = {key: until for key, until in self._expected.items() if until > now}
-        self._expected[stream_id] = now + _EXPECTED_FOR_S
+        if len(self._expected) < _MAX_EXPECTED:
+            self._expected[stream_id] = now + _EXPECTED_FOR_S
 
     async def settle(self) -> None:
         """Waits a moment for subscribers on their way, so that a first tick is not lost on them."""
+        patience = self._loop.time() + _EXPECTED_FOR_S  # however many keep asking
         while self._expected:
-            remaining = max(self._expected.values()) - self._loop.time()
+            remaining = min(patience, max(self._expected.values())) - self._loop.time()
             if remaining <= 0.0:
                 self._expected.clear()
                 return
@@ -124,53 +153,54 @@ class Streams:
         Returns:
             Whether all of it left at once; if not, a lossless sender awaits `drained`.
         """
+        readers = self._readers.get(stream_id)
+        if not readers:
+            return True
+        message = _framed(parts)
+        copy: list[memoryview] = []
         prompt = True
-        for reader in list(self._readers.get(stream_id, ())):
+        for reader in list(readers):
             if reader.unsent and not lossless:
                 continue  # it has not finished its last message: this one is dropped
-            self._push(stream_id, reader, parts)
+            self._push(reader, message)
             if reader.unsent:
                 prompt = False
                 if not lossless:
-                    reader.unsent = [memoryview(bytes(part)) for part in reader.unsent]
+                    copy = copy or [memoryview(bytes(piece)) for piece in message]
+                    reader.keep(copy)
         return prompt
 
-    def _push(self, stream_id: int, reader: _Reader, parts: Parts) -> None:
+    def _push(self, reader: _Reader, message: list[memoryview]) -> None:
         try:
-            reader.push(parts)
+            reader.push(message)
         except OSError:
-            self._leave(stream_id, reader)
+            self._leave(reader)
         else:
             if reader.unsent:
-                self._loop.add_writer(reader.sock, self._continue, stream_id, reader)
+                self._loop.add_writer(reader.sock, self._continue, reader)
 
     async def drained(self) -> None:
         """Waits until every reader has everything; cuts off those which stopped reading."""
         deadline = self._loop.time() + STALLED_AFTER_S
-        while waiting := [
-            (stream_id, reader)
-            for stream_id, readers in self._readers.items()
-            for reader in readers
-            if reader.unsent
-        ]:
+        while waiting := [reader for reader in self._subscribers if reader.unsent]:
             if self._loop.time() > deadline:
-                for stream_id, reader in waiting:
+                for reader in waiting:
                     _log.warning(
                         "a reader of stream %d took no message for %.0f s: disconnected",
-                        stream_id,
+                        reader.stream_id,
                         STALLED_AFTER_S,
                     )
-                    self._leave(stream_id, reader)
+                    self._leave(reader)
                 return
             self._progress.clear()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._progress.wait(), deadline - self._loop.time())
 
-    def _continue(self, stream_id: int, reader: _Reader) -> None:
+    def _continue(self, reader: _Reader) -> None:
         try:
             reader.flush()
         except OSError:
-            self._leave(stream_id, reader)
+            self._leave(reader)
         else:
             if not reader.unsent:
                 self._loop.remove_writer(reader.sock)
@@ -189,8 +219,11 @@ class Streams:
             return
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         reader = _Reader(sock)
-        self._greeting.add(reader)
+        self._greeting[reader] = None
+        if len(self._greeting) > _MAX_GREETING:
+            self._leave(next(iter(self._greeting)))
         self._loop.add_reader(sock, self._greet, reader)
 
     def _resume_accepting(self) -> None:
@@ -206,42 +239,48 @@ class Streams:
         except OSError:
             data = b""
         if not data:
-            self._drop(reader)
+            self._leave(reader)
             return
         reader.greeting += data
         if len(reader.greeting) == _LENGTH.size:
-            (stream_id,) = _LENGTH.unpack(reader.greeting)
-            self._greeting.discard(reader)
-            self._readers.setdefault(stream_id, []).append(reader)
-            self._expected.pop(stream_id, None)
-            self._subscribed.set()
-            self._loop.add_reader(reader.sock, self._watch, stream_id, reader)
-            message = self._welcome(stream_id)
-            if message is not None:
-                self._push(stream_id, reader, message)
+            (reader.stream_id,) = _LENGTH.unpack(reader.greeting)
+            self._subscribe(reader)
 
-    def _watch(self, stream_id: int, reader: _Reader) -> None:
+    def _subscribe(self, reader: _Reader) -> None:
+        self._greeting.pop(reader, None)
+        if len(self._subscribers) >= MAX_READERS:
+            idle = (one for one in self._subscribers if not one.was_served)
+            self._leave(next(idle, next(iter(self._subscribers))))
+        self._subscribers[reader] = None
+        self._readers.setdefault(reader.stream_id, []).append(reader)
+        self._expected.pop(reader.stream_id, None)
+        self._subscribed.set()
+        self._loop.add_reader(reader.sock, self._watch, reader)
+        message = self._welcome(reader.stream_id)
+        if message is not None:
+            self._push(reader, _framed(message))
+
+    def _watch(self, reader: _Reader) -> None:
         """Notices when a subscriber leaves; whatever it says is ignored."""
         try:
-            gone = not reader.sock.recv(4096)
+            gone = not reader.sock.recv(_IGNORED_BYTES)
         except BlockingIOError:
             return
         except OSError:
             gone = True
         if gone:
-            self._leave(stream_id, reader)
+            self._leave(reader)
             self._progress.set()
 
-    def _leave(self, stream_id: int, reader: _Reader) -> None:
-        readers = self._readers.get(stream_id, [])
+    def _leave(self, reader: _Reader) -> None:
+        """Lets go of a connection, whatever it had come to."""
+        self._greeting.pop(reader, None)
+        self._subscribers.pop(reader, None)
+        readers = self._readers.get(reader.stream_id, [])
         if reader in readers:
             readers.remove(reader)
-        if not readers:
-            self._readers.pop(stream_id, None)
-        self._drop(reader)
-
-    def _drop(self, reader: _Reader) -> None:
-        self._greeting.discard(reader)
+            if not readers:
+                del self._readers[reader.stream_id]
         reader.unsent.clear()
         if reader.sock.fileno() >= 0:
             self._loop.remove_reader(reader.sock)
