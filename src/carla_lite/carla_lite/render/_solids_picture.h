@@ -1,0 +1,48 @@
+/* Pictures of a traced frame: colours, depth, labels. */
+#ifndef CARLA_LITE_SOLIDS_PICTURE_H
+#define CARLA_LITE_SOLIDS_PICTURE_H
+
+#include "_solids_cull.h"
+#include "_solids_shade.h"
+#include "_solids_shadow.h"
+
+/* Index of the first solid with a number that is not finite or out of range, or -1. */
+static int first_bad(const Solid *solids, int count) {
+    for (int i = 0; i < count; i++) {
+        const Solid *s = &solids[i];
+        int good = s->shape <= ELLIPSOID && s->material <= SIGN;
+        for (int k = 0; k < 3; k++) /* comparisons with what is not a number are false */
+            good &= fabsf(s->centre[k]) <= 1e6f && s->half[k] >= 1e-4f && s->half[k] <= 1e5f;
+        float length = s->heading[0] * s->heading[0] + s->heading[1] * s->heading[1];
+        if (!(good && fabsf(length - 1.0f) < 1e-3f)) return i;
+    }
+    return -1;
+}
+
+CLONED
+void paint_frame(const Frame *f, const Light *light, const Solid *moving, int count, uint32_t *pixels) {
+    draw_shadows(f, light, moving, count, pixels);
+    shade_frame(f, light, pixels);
+}
+
+CLONED
+void copy_depth(const Frame *f, float *depth) {
+    for (int row = 0; row < f->height; row++) {
+        const float *nearness = f->nearness + (size_t)row * f->stride;
+        for (int u = 0; u < f->width; u++) depth[(size_t)row * f->width + u] = 1.0f / nearness[u];
+    }
+}
+
+CLONED
+void copy_labels(const Frame *f, uint8_t *tags, uint32_t *ids) {
+    for (int row = 0; row < f->height; row++) {
+        const uint32_t *seen = f->seen + (size_t)row * f->stride;
+        for (int u = 0; u < f->width; u++) {
+            if (!seen[u]) continue;
+            const Solid *s = f->faces[seen[u] - 1].solid;
+            tags[(size_t)row * f->width + u] = s->tag, ids[(size_t)row * f->width + u] = s->id;
+        }
+    }
+}
+
+#endif
