@@ -35,11 +35,13 @@ def encode_instances(
 ):
     """The tag in red, the low byte of the id in green and the next one in blue."""
     cdef Py_ssize_t i
+    cdef unsigned int number
     with nogil:
         for i in range(tags.shape[0]):
+            number = ids[i] ^ (ids[i] >> 15 & 0x8000)  # bit 30 marks what stands on the map
             pixels[i] = (
                 <unsigned int>OPAQUE
                 | <unsigned int>tags[i] << 16
-                | (ids[i] & 0xFF) << 8
-                | (ids[i] >> 8 & 0xFF)
+                | (number & 0xFF) << 8
+                | (number >> 8 & 0xFF)
             )

@@ -66,15 +66,15 @@ _POSTPROCESSING = {
 
 
 def _number(name: str, default: str, lowest: float = -1e6, highest: float = 1e6) -> Attribute:
-    return Attribute(name, AttributeKind.FLOAT, default, lowest=lowest, highest=highest)
+    return Attribute(name, AttributeKind.FLOAT, default, (default,), lowest=lowest, highest=highest)
 
 
 def _count(name: str, default: str, lowest: int, highest: int) -> Attribute:
-    return Attribute(name, AttributeKind.INT, default, lowest=lowest, highest=highest)
+    return Attribute(name, AttributeKind.INT, default, (default,), lowest=lowest, highest=highest)
 
 
 def _flag(name: str, default: str) -> Attribute:
-    return Attribute(name, AttributeKind.BOOL, default)
+    return Attribute(name, AttributeKind.BOOL, default, (default,))
 
 
 def _noise(*names: str) -> tuple[Attribute, ...]:

@@ -299,5 +299,5 @@ class World:
         sensor = self.population.actor(sensor_id)
         instrument = self._instruments.get(sensor_id)
         if instrument is None or not isinstance(sensor, Sensor):
-            raise WrongActorKindError(sensor_id, sensor.type_id, "camera or another measuring sensor")
+            raise WrongActorKindError(sensor_id, sensor.type_id, "camera or other live sensor")
         return instrument.read(sensor, self)

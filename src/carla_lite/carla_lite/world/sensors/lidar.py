@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carla_lite.render.raycast import cast_rays
+from carla_lite.scenery.furnish import FIRST_OBJECT_ID
 from carla_lite.world.actors import Sensor
 from carla_lite.world.sensors.instrument import axes, noise_generator, surrounding_carrier
 from carla_lite.world.sensors.readings import SEMANTIC_POINT, LidarReading
@@ -151,5 +152,6 @@ class SemanticLidar:
         hits = self._sweep.fire(sensor, world)
         points = np.empty(len(hits.distance), SEMANTIC_POINT)
         points["place"] = hits.direction * hits.distance[:, None]
-        points["cosine"], points["id"], points["tag"] = hits.cosine, hits.id, hits.tag
+        points["cosine"], points["tag"] = hits.cosine, hits.tag
+        points["id"] = np.where(hits.id < FIRST_OBJECT_ID, hits.id, 0)
         return LidarReading(self._sweep.angle_rad, self._sweep.counts(hits.channel), points)

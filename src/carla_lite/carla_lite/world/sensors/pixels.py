@@ -40,8 +40,12 @@ def encode_tags(tags: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
 def encode_instances(
     tags: NDArray[np.uint8], ids: NDArray[np.uint32], out: NDArray[np.uint8]
 ) -> None:
-    """Writes tags, uint8 (H, W), into red and the low 16 bits of ids, uint32 (H, W), into green
-    (the lower byte) and blue; see `encode_depth` for the rest."""
+    """Writes tags, uint8 (H, W), into red and 16 bits of ids, uint32 (H, W), into green (the lower
+    byte) and blue; see `encode_depth` for the rest.
+
+    These are the low bits of an actor's id. What stands on the map, whose ids begin at 2^30, has
+    the highest of the 16 set, so that it does not share its number with an actor.
+    """
     pixels = _as_pixels(out)
     _encode_instances(_flat(tags, np.uint8, pixels), _flat(ids, np.uint32, pixels), pixels)
 
