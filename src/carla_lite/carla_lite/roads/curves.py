@@ -1,4 +1,4 @@
-"""Plane curves of lines and arcs (right-handed frame): evaluation, cutting, biarcs, fillets."""
+"""Plane curves (right-handed frame): evaluation; and of lines and arcs, cuts, biarcs, fillets."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carla_lite.roads.model import Geometry
+from carla_lite.roads.shapes import evaluate_shape
 
 Floats = NDArray[np.float64]
 STRAIGHT_PER_M = 1e-7
@@ -30,13 +31,19 @@ def evaluate(geometries: Sequence[Geometry], s_m: Floats) -> Floats:
         [(g.s_m, g.x_m, g.y_m, g.heading_rad, g.curvature_per_m, g.length_m) for g in geometries]
     )
     s = np.clip(s_m, 0.0, table[-1, 0] + table[-1, 5])
-    row = table[np.clip(np.searchsorted(table[:, 0], s, side="right") - 1, 0, None)]
+    number = np.clip(np.searchsorted(table[:, 0], s, side="right") - 1, 0, None)
+    row = table[number]
     ds, heading, turn = s - row[:, 0], row[:, 3], (s - row[:, 0]) * row[:, 4]
     # The chord of an arc is ds sin(turn / 2) / (turn / 2) long and points half the turn aside.
     chord = ds * np.sinc(turn / (2 * np.pi))
     x = row[:, 1] + chord * np.cos(heading + turn / 2)
     y = row[:, 2] + chord * np.sin(heading + turn / 2)
-    return np.stack([x, y, heading + turn], axis=1)
+    poses = np.stack([x, y, heading + turn], axis=1)
+    for i, geometry in enumerate(geometries):
+        here = number == i if geometry.shape is not None else np.zeros(0, bool)
+        if here.any():
+            poses[here] = evaluate_shape(geometry, ds[here])
+    return poses
 
 
 def chain(

@@ -10,24 +10,27 @@ from dataclasses import dataclass
 from typing import Literal
 
 Orientation = Literal["+", "-", "none"]
-"""Whom a signal faces: traffic along the road's s, against it, or both."""
+"""Whom a signal is for, as CARLA reads and writes it: lanes above 0, lanes below 0, or both."""
 SignalKind = Literal["light", "stop", "yield", "speed_limit", "crosswalk", "other"]
 SIGNAL_TYPES: dict[str, SignalKind] = {
     "1000001": "light",
-    "1000002": "other",  # a light for pedestrians alone
+    "1000009": "light",
+    "1000010": "light",
+    "1000011": "light",
     "206": "stop",
     "205": "yield",
     "274": "speed_limit",
     "350": "crosswalk",
 }
-"""OpenDRIVE's own types of lights and Germany's of signs, which CARLA's maps use."""
+"""OpenDRIVE's own codes of lights for cars and Germany's of signs, which CARLA's maps use."""
 
 
 @dataclass(frozen=True)
 class SignalReference:
     """That a signal holds at a place of a road, for some of its lanes.
 
-    `lanes` are (from, to) ranges of lane ids, both included; empty for all that it faces.
+    `lanes` are (from, to) ranges of lane ids, both included; empty for all that its orientation
+    names. (0, 0) is for none: in CARLA's maps a light only stands there, and holds by references.
     """
 
     road_id: int
@@ -40,7 +43,7 @@ class SignalReference:
         """Whether traffic on that lane has to heed the signal."""
         if self.lanes:
             return any(a <= lane_id <= b or b <= lane_id <= a for a, b in self.lanes)
-        return self.orientation == "none" or (lane_id < 0) == (self.orientation == "+")
+        return self.orientation == "none" or (lane_id < 0) == (self.orientation == "-")
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ class Signal:
         subtype: Subtype code; "-1" for none.
         value: Such as a limit; None for none.
         unit: Of the value, such as "km/h"; "" for none.
-        x_m, y_m, yaw_deg: Its foot on the ground in CARLA's frame, and where its face looks as
-            CARLA says it of landmarks: along the traffic that heeds it.
+        x_m, y_m, yaw_deg: Its foot on the ground in CARLA's frame, and the yaw of the traffic that
+            heeds it, as CARLA's landmarks have it; its face looks the other way.
         z_m: Height of the sign above the road.
         height_m, width_m: Size of the sign.
         references: Other places where the same signal holds.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from carla_lite.roads.model import Lane, LaneKind, LaneMark, LaneSection, Poly3
@@ -11,35 +12,36 @@ SHOULDER_WIDTH_M = 0.5
 SIDEWALK_WIDTH_M = 2.0
 HALF_WIDTH_M = LANE_WIDTH_M + SHOULDER_WIDTH_M + SIDEWALK_WIDTH_M
 
-_SIDE: tuple[tuple[LaneKind, float], ...] = (
-    ("driving", LANE_WIDTH_M),
+_KERBSIDE: tuple[tuple[LaneKind, float], ...] = (
     ("shoulder", SHOULDER_WIDTH_M),
     ("sidewalk", SIDEWALK_WIDTH_M),
 )
 
 
-def two_way(centre: LaneMark, sidewalk: bool) -> LaneSection:
-    """One driving lane each way with solid white edges, shoulders and perhaps sidewalks."""
-    edge = LaneMark("solid", "white", 0.15)
-    sides = _SIDE if sidewalk else _SIDE[:2]
-    right = tuple(
-        Lane(-i, kind, (Poly3(0.0, width),), (edge,) if kind == "driving" else ())
-        for i, (kind, width) in enumerate(sides, start=1)
-    )
-    left = tuple(replace(lane, id=-lane.id) for lane in reversed(right))
+def two_way(centre: LaneMark, sidewalk: bool, lanes: int = 1) -> LaneSection:
+    """Driving lanes each way with solid white edges, shoulders and perhaps sidewalks."""
+    edge, divider = LaneMark("solid", "white", 0.15), LaneMark("broken", "white", 0.15)
+    right = [
+        Lane(-i, "driving", (Poly3(0.0, LANE_WIDTH_M),), (edge if i == lanes else divider,))
+        for i in range(1, lanes + 1)
+    ]
+    for i, (kind, width) in enumerate(_KERBSIDE[: 2 if sidewalk else 1], start=lanes + 1):
+        right.append(Lane(-i, kind, (Poly3(0.0, width),)))
+    left = (replace(lane, id=-lane.id) for lane in reversed(right))
     return LaneSection(0.0, (*left, Lane(0, marks=(centre,)), *right))
 
 
-def one_way(sidewalk: bool, from_sign: int, to_sign: int) -> LaneSection:
-    """An unmarked connecting lane -1, with shoulder and sidewalk where it runs along the kerb.
+def one_way(from_ids: Sequence[int], to_ids: Sequence[int]) -> LaneSection:
+    """An unmarked connecting lane -1, and shoulder and sidewalk where it runs along the kerb.
 
     Args:
-        sidewalk: Whether the kerb is on its right.
-        from_sign, to_sign: Sign of the lane ids it continues and leads to.
+        from_ids, to_ids: The lanes that its lanes continue and lead to; one, or three with the
+            kerbside.
     """
+    kinds: tuple[tuple[LaneKind, float], ...] = (("driving", LANE_WIDTH_M), *_KERBSIDE)
     lanes = tuple(
-        Lane(-i, kind, (Poly3(0.0, width),), predecessor=i * from_sign, successor=i * to_sign)
-        for i, (kind, width) in enumerate(_SIDE if sidewalk else _SIDE[:1], start=1)
+        Lane(-i, kind, (Poly3(0.0, width),), predecessor=a, successor=b)
+        for i, ((kind, width), a, b) in enumerate(zip(kinds, from_ids, to_ids, strict=False), 1)
     )
     return LaneSection(0.0, (Lane(0), *lanes))
 

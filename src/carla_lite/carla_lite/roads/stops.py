@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from carla_lite.roads.furniture import Signal, SignalReference, StopLine
+from carla_lite.roads.furniture import Crosswalk, Signal, SignalReference, StopLine
 from carla_lite.roads.lanes import sample_section, section_at
-from carla_lite.roads.model import DRIVABLE, Road, RoadNetwork
+from carla_lite.roads.model import DRIVABLE, Contact, Road, RoadNetwork
 
-BEFORE_END_M = 0.4
+_BEFORE_END_M = 0.4
 """From the middle of a stop line to the junction that it guards."""
+_BEFORE_CROSSWALK_M = 1.0
+_CROSSWALK_NEAR_END_M = 10.0
 _STOPPING = ("light", "stop", "yield")
 
 
@@ -19,7 +21,7 @@ def stop_lines(network: RoadNetwork) -> tuple[StopLine, ...]:
     """One line per signal and lane that leads to it, in the order of the signals.
 
     A signal that holds on a junction's connecting road stops traffic at the end of the lane before
-    it, as CARLA does; any other one where it stands.
+    it, and before the crosswalk there; any other one where it stands.
     """
     found: dict[tuple[str, int, int, int], StopLine] = {}
     for signal in network.signals:
@@ -44,10 +46,21 @@ def _lines(network: RoadNetwork, signal: Signal, place: SignalReference) -> Iter
         incoming = None if link is None else network.road_by_id.get(link.id)
         if link is None or incoming is None or before is None or link.element != "road":
             continue
-        inset = min(BEFORE_END_M, incoming.length_m / 2)
-        s_m = inset if link.contact == "start" else incoming.length_m - inset
+        s_m = before_crosswalk(incoming, link.contact or "end", network.crosswalks)
         if any(other.id == before for other in section_at(incoming, s_m).lanes):
             yield _line(signal, incoming, before, s_m)
+
+
+def before_crosswalk(road: Road, end: Contact, crosswalks: Sequence[Crosswalk]) -> float:
+    """s where traffic to one end of a road stops: close to it, or before the crosswalks there."""
+    inset = _BEFORE_END_M
+    for crosswalk in crosswalks:
+        if crosswalk.road_id == road.id:
+            s_m = crosswalk.s_m if end == "start" else road.length_m - crosswalk.s_m
+            if s_m < _CROSSWALK_NEAR_END_M:
+                inset = max(inset, s_m + crosswalk.width_m / 2 + _BEFORE_CROSSWALK_M)
+    inset = min(inset, road.length_m / 2)
+    return inset if end == "start" else road.length_m - inset
 
 
 def _line(signal: Signal, road: Road, lane_id: int, s_m: float) -> StopLine:

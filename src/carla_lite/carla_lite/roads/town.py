@@ -1,25 +1,19 @@
-"""Random towns: a warped 4 x 4 grid of streets with unmarked junctions."""
+"""Random towns: a warped 4 x 4 grid of streets, with lights where four of them meet."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from carla_lite.roads.curves import biarc
+from carla_lite.roads.equipment import Control, Equipment
 from carla_lite.roads.lanes import spawn_points
-from carla_lite.roads.model import (
-    Connection,
-    Geometry,
-    Junction,
-    LaneMark,
-    Road,
-    RoadLink,
-    RoadNetwork,
-)
-from carla_lite.roads.profiles import one_way, two_way
+from carla_lite.roads.model import LaneMark, Road, RoadLink, RoadNetwork, SpeedLimit
+from carla_lite.roads.profiles import two_way
+from carla_lite.roads.streets import Arm, connect
 
 GRID = 4
 MIN_BLOCK_M, MAX_BLOCK_M = 50.0, 80.0
@@ -29,28 +23,6 @@ _MIN_ARM_GAP_RAD = math.radians(66)
 _MIN_STREET_M, _MIN_STREET_RADIUS_M = 18.0, 25.0
 
 Edge = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class _Arm:
-    """A street's end at a junction, in the right-handed frame: the heading points outwards."""
-
-    road: int
-    at_start: bool
-    x: float
-    y: float
-    heading: float
-
-    def entering(self) -> tuple[float, float, float]:
-        return self.x, self.y, self.heading + math.pi
-
-    def leaving(self) -> tuple[float, float, float]:
-        return self.x, self.y, self.heading
-
-    @property
-    def in_sign(self) -> int:
-        """Sign of the lane ids that lead into the junction; the opposite lead out."""
-        return 1 if self.at_start else -1
 
 
 def make_town(name: str, seed: int) -> RoadNetwork:
@@ -72,12 +44,40 @@ def make_town(name: str, seed: int) -> RoadNetwork:
         streets, arms = _streets(nodes, edges, headings, trims, centre)
         if all(_is_comfortable(street) for street in streets):
             break
-    roads, junctions = list(streets), []
+    return _equipped(name, streets, arms, np.random.default_rng((2, seed, 1)))
+
+
+def _equipped(
+    name: str, streets: list[Road], arms: dict[int, list[Arm]], rng: np.random.Generator
+) -> RoadNetwork:
+    """Joins the streets, and draws what does not change where the roads lie."""
+    limits = {street.id: float(rng.choice((30.0, 50.0), p=(0.4, 0.6))) / 3.6 for street in streets}
+    streets = [replace(s, speeds=(SpeedLimit(0.0, limits[s.id]),)) for s in streets]
+    roads, junctions, equipment = list(streets), [], Equipment()
     for node, ends in sorted(arms.items()):
-        connecting, junction = _junction(100 + node, ends, first_road=1000 + 20 * node)
+        ends = [replace(arm, limit_mps=limits[arm.road]) for arm in ends]
+        connecting, junction, ordered = connect(100 + node, ends, first_road=1000 + 20 * node)
         roads += connecting
-        junctions.append(junction)
-    return RoadNetwork(name, tuple(roads), tuple(junctions), spawn_points(roads))
+        draws = rng.random(5)
+        control: Control = "none"
+        if len(ends) > 2:
+            control = "lights" if len(ends) == 4 else "stop" if draws[0] < 0.5 else "yield"
+        crossed = [len(ends) == 4 or (len(ends) == 3 and draw < 0.5) for draw in draws[1:]]
+        by_id = {street.id: street for street in streets}
+        junctions.append(
+            equipment.equip_junction(junction, ordered, by_id, control, crossed[: len(ends)])
+        )
+    for street in streets:
+        equipment.add_limit_signs(street, lanes=1)
+    return RoadNetwork(
+        name,
+        tuple(roads),
+        tuple(junctions),
+        spawn_points(roads),
+        tuple(equipment.signals),
+        tuple(equipment.controllers),
+        tuple(equipment.crosswalks),
+    )
 
 
 def _grid_edges() -> list[Edge]:
@@ -160,17 +160,17 @@ def _streets(
     headings: dict[int, dict[Edge, float]],
     trims: dict[int, float],
     centre: LaneMark,
-) -> tuple[list[Road], dict[int, list[_Arm]]]:
+) -> tuple[list[Road], dict[int, list[Arm]]]:
     """The roads between the junctions, and their ends by node."""
     streets: list[Road] = []
-    arms: dict[int, list[_Arm]] = {}
+    arms: dict[int, list[Arm]] = {}
     for road_id, edge in enumerate(edges, start=1):
         ends = []
         for node in edge:
             heading = headings[node][edge]
             x = float(nodes[node, 0]) + trims[node] * math.cos(heading)
             y = float(nodes[node, 1]) + trims[node] * math.sin(heading)
-            arm = _Arm(road_id, node == edge[0], x, y, heading)
+            arm = Arm(road_id, node == edge[0], x, y, heading)
             arms.setdefault(node, []).append(arm)
             ends.append(arm)
         line = biarc(ends[0].leaving(), ends[1].entering())
@@ -184,28 +184,3 @@ def _is_comfortable(street: Road) -> bool:
     return street.length_m >= _MIN_STREET_M and all(
         abs(g.curvature_per_m) <= 1 / _MIN_STREET_RADIUS_M for g in street.geometries
     )
-
-
-def _junction(junction_id: int, arms: list[_Arm], first_road: int) -> tuple[list[Road], Junction]:
-    """Connecting roads from every arm to every other one."""
-    arms = sorted(arms, key=lambda arm: arm.heading % (2 * math.pi))
-    roads: list[Road] = []
-    connections: list[Connection] = []
-    for i, source in enumerate(arms):
-        for step in range(1, len(arms)):
-            target = arms[(i + step) % len(arms)]
-            # Counter-clockwise, the next arm is the one to the right: its kerb is ours.
-            section = one_way(step == 1, source.in_sign, -target.in_sign)
-            line: list[Geometry] = biarc(source.entering(), target.leaving())
-            road = Road(
-                id=first_road + len(roads),
-                geometries=tuple(line),
-                sections=(section,),
-                predecessor=RoadLink("road", source.road, "start" if source.at_start else "end"),
-                successor=RoadLink("road", target.road, "start" if target.at_start else "end"),
-                junction_id=junction_id,
-            )
-            links = tuple((source.in_sign * -n.id, n.id) for n in section.lanes if n.id)
-            connections.append(Connection(len(roads), source.road, road.id, "start", links))
-            roads.append(road)
-    return roads, Junction(junction_id, tuple(connections))
