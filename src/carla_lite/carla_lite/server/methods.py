@@ -11,6 +11,7 @@ from typing import Any
 from carla_lite.roads import UnknownMapError
 from carla_lite.server.codec import BadArgumentError, Wire
 from carla_lite.server.simulation import Simulation
+from carla_lite.server.unsupported import LEFT_OUT_VOID
 from carla_lite.world import WorldError
 
 _log = logging.getLogger(__name__)
@@ -99,8 +100,10 @@ class Dispatcher:
         """Answers one request; see `carla_lite.server.rpc.Dispatch`."""
         method = self._table.get(name)
         if method is None:
-            self._log_once(name, "unsupported: %s", name)
-            return fail(f"unsupported: {name}")
+            shown = name if name.isidentifier() and len(name) < 80 else ascii(name[:80])
+            self._log_once(shown, "unsupported: %s", shown)
+            reply = Reply.VOID if name in LEFT_OUT_VOID else Reply.VALUE
+            return _wrap_failure(reply, f"unsupported: {shown}")
         if len(arguments) != method.arity:
             message = f"{name} takes {method.arity} arguments, not {len(arguments)}"
             return _wrap_failure(method.reply, message)

@@ -19,6 +19,14 @@ CARLA_VERSION = "0.9.16"
 _BACKLOG = 256
 
 
+def method_table() -> MethodTable:
+    """Every RPC method that is answered."""
+    table = MethodTable()
+    for subject in (session_methods, actor_methods):
+        table.include(subject.TABLE)
+    return table
+
+
 class PortInUseError(RuntimeError):
     """Another program listens on the port."""
 
@@ -113,10 +121,7 @@ class Server:
     async def serve(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Serves until `stop` is called; `on_ready` is called once clients can connect."""
         self._loop = asyncio.get_running_loop()
-        table = MethodTable()
-        table.include(session_methods.TABLE)
-        table.include(actor_methods.TABLE)
-        rpc_port = RpcPort(Dispatcher(self.simulation, table))
+        rpc_port = RpcPort(Dispatcher(self.simulation, method_table()))
         self._listener.setblocking(False)
         rpc = await self._loop.create_server(
             rpc_port.connection, sock=self._listener, backlog=_BACKLOG
