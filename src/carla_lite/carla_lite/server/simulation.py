@@ -13,6 +13,7 @@ from carla_lite.server.streaming import Streams
 from carla_lite.world import Collision, EpisodeSettings, ObstacleReading, Sensor, World
 from carla_lite.world.sensor_blueprints import COLLISION
 
+_MAX_COMPLAINTS = 100
 _log = logging.getLogger(__name__)
 
 
@@ -37,6 +38,7 @@ class Simulation:
         self.traffic_managers: dict[int, str] = {}
         self._draining: asyncio.Task[None] | None = None
         self._settings_changed = asyncio.Event()
+        self._complaints: set[str] = set()
 
     def tick_cue(self) -> int | Coroutine[Any, Any, int]:
         """One synchronous tick; in asynchronous mode only the present frame's number."""
@@ -85,8 +87,8 @@ class Simulation:
             if not self._is_draining:
                 try:
                     self._step()
-                except Exception:
-                    _log.exception("the tick after frame %d failed", self.world.frame)
+                except Exception as error:
+                    self._complain("a tick", error)
 
     def apply_settings(self, settings: EpisodeSettings) -> int:
         """Changes the settings and returns the present frame."""
@@ -116,10 +118,20 @@ class Simulation:
             prompt &= self._publish(collision)
         for sensor in world.due:
             if streams.has_readers(sensor.id):
-                prompt &= self._read(sensor)
+                try:
+                    prompt &= self._read(sensor)
+                except Exception as error:  # which costs its own data alone
+                    self._complain(sensor.type_id, error)
         self._draining = None
         if world.settings.synchronous and not prompt:
             self._draining = asyncio.get_running_loop().create_task(streams.drained())
+
+    def _complain(self, what: str, error: Exception) -> None:
+        """Logs a fault of ours, the same one only once: it may come back with every tick."""
+        key = f"{what} failed: {error!r}"
+        if key not in self._complaints and len(self._complaints) < _MAX_COMPLAINTS:
+            self._complaints.add(key)
+            _log.error(key, exc_info=error)
 
     def _read(self, sensor: Sensor) -> bool:
         world = self.world
