@@ -111,30 +111,6 @@ def set_weather_parameters(simulation: Simulation, weather: Wire) -> None:
 
 
 @_void
-def draw_debug_shape(simulation: Simulation, shape: Wire) -> None:
-    """Accepted: there is no window to show it in."""
-    codec.decode_list(shape, 4, "debug shape")
-
-
-@_value
-def get_environment_objects(simulation: Simulation, tag: Wire) -> Wire:
-    """There are none."""
-    return []
-
-
-@_value
-def get_all_level_BBs(simulation: Simulation, tag: Wire) -> Wire:
-    """There are none."""
-    return []
-
-
-@_value
-def query_lights_state(simulation: Simulation, client: Wire) -> Wire:
-    """There are no street lights."""
-    return []
-
-
-@_void
 def reset_all_traffic_lights(simulation: Simulation) -> None:
     """There are none to reset; the Traffic Manager asks anyway."""
 

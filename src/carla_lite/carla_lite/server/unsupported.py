@@ -19,7 +19,6 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "unload_map_layer",
         "apply_color_texture_to_objects",
         "apply_float_color_texture_to_objects",
-        "get_names_of_all_objects",
         "set_annotations_traverse_translucency",
     ),
     "bones, components and sockets": (
@@ -59,7 +58,6 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "is_sensor_enabled_for_ros",
     ),
     "V2X": ("send",),
-    "street lights one by one": ("update_lights_state", "update_day_night_cycle"),
     "Unreal's console and overlays": ("console_command", "show_vehicle_debug_telemetry"),
     "gravity of accelerometers": ("get_imui_gravity", "set_imui_gravity"),
     "vehicles that a sensor ignores": ("set_ignored_vehicles",),

@@ -1,6 +1,7 @@
 """One simulated world: a map, the actors on it and the passing of time. Needs no socket."""
 
 import math
+from collections.abc import Collection
 from functools import cached_property
 
 from carla_lite.render import Ground
@@ -8,6 +9,7 @@ from carla_lite.roads import RoadNetwork, make_map
 from carla_lite.world import collisions
 from carla_lite.world.actors import Actor, Attachment, Sensor, Vehicle
 from carla_lite.world.blueprints import Blueprint
+from carla_lite.world.debug import DebugShapes
 from carla_lite.world.dynamics import MAX_SPEED_MPS, MAX_SPIN_DEG_S, YAW_RATE, VehicleControl
 from carla_lite.world.environment import EpisodeSettings, Weather
 from carla_lite.world.errors import SpawnError, WrongActorKindError
@@ -25,6 +27,7 @@ from carla_lite.world.prop_blueprints import PROPS
 from carla_lite.world.sensor_blueprints import CAMERAS, SENSORS
 from carla_lite.world.sensors import Instrument, Reading, make_instrument
 from carla_lite.world.snapshot import WorldSnapshot, snapshot_of
+from carla_lite.world.surroundings import Surroundings
 from carla_lite.world.vehicle_blueprints import VEHICLES
 from carla_lite.world.walker_blueprints import WALKERS
 
@@ -47,6 +50,7 @@ class World:
         settings: change them with `apply_settings`.
         weather: change it with `set_weather`.
         population: everyone in it, the spectator included.
+        debug: what clients drew into it.
         collisions: what the last tick's contacts did to whom.
         due: the sensors which have a reading for the last tick.
     """
@@ -90,11 +94,12 @@ class World:
         """
         self.network: RoadNetwork = make_map(map_name.rsplit("/", 1)[-1])
         self.map_name = self.network.name
-        for name in ("opendrive", "geo_reference", "ground"):
+        for name in ("opendrive", "geo_reference", "ground", "surroundings"):
             self.__dict__.pop(name, None)
         self.episode_id += 1
         self.elapsed_s = 0.0
         self.population = self.population.successor()
+        self.debug = DebugShapes()
         self.collisions: list[collisions.Collision] = []
         self.due: list[Sensor] = []
         self._instruments: dict[int, Instrument] = {}
@@ -113,6 +118,11 @@ class World:
     def ground(self) -> Ground:
         """What cameras see of the map; built when the first camera looks."""
         return Ground.build(self.network, seed=self.seed)
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """What stands beside the roads, and the street lamps."""
+        return Surroundings(self.network, self.seed)
 
     @property
     def spawn_points(self) -> list[Transform]:
@@ -251,6 +261,10 @@ class World:
     def set_weather(self, weather: Weather) -> None:
         """Stores the weather."""
         self.weather = weather.checked()
+
+    def show_objects(self, object_ids: Collection[int], visible: bool) -> None:
+        """Hides objects of the map from every sensor, or brings them back."""
+        self.surroundings.show(object_ids, visible)
 
     # Time
 
