@@ -83,6 +83,16 @@ class TensorBatch:
             bootstrap=(tensors["discount"] * ~tensors["terminated"]).unsqueeze(1),
         )
 
+    def to(self, device: torch.device) -> TensorBatch:
+        """The same batch on another device."""
+        return TensorBatch(
+            {name: tensor.to(device) for name, tensor in self.observation.items()},
+            self.action.to(device),
+            self.reward.to(device),
+            {name: tensor.to(device) for name, tensor in self.next_observation.items()},
+            self.bootstrap.to(device),
+        )
+
 
 def check_array(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ...]) -> None:
     """Refuses an array of another dtype or shape, or with NaN or infinity in it.

@@ -23,12 +23,12 @@ Observation = Mapping[str, np.ndarray]
 
 
 class Policy:
-    """An actor and its CNN, frozen. Acting and loading may happen in different threads."""
+    """An actor and its CNN, frozen, on the CPU. Acting and loading may be in different threads."""
 
     def __init__(self, config: TD3Config, actor_cnn: NatureCNN, actor: Actor) -> None:
         self.config = config
-        self.actor_cnn = copy.deepcopy(actor_cnn).eval().requires_grad_(False)
-        self.actor = copy.deepcopy(actor).eval().requires_grad_(False)
+        self.actor_cnn = copy.deepcopy(actor_cnn).cpu().eval().requires_grad_(False)
+        self.actor = copy.deepcopy(actor).cpu().eval().requires_grad_(False)
         self._lock = threading.Lock()
 
     @classmethod

@@ -183,17 +183,31 @@ class FrameReplay:
             ReplayError: nothing to draw from, or the writer is more than writer_lead rows ahead.
         """
         with self._lock:
-            if upto is None:
-                upto, floor = self.stored, self._rows - self.capacity
-            else:
-                floor = self._floor(upto)
-            oldest = self._oldest(floor, upto)
-            if oldest >= upto:
+            oldest, end = self.range(upto)
+            if oldest >= end:
                 raise ReplayError(
                     f"sample: there is nothing to draw from ({self.stored} transitions stored, "
                     f"upto={upto}); store some before training"
                 )
-            return self._gather(self._rng.integers(oldest, upto, batch_size), upto)
+            return self._gather(self._rng.integers(oldest, end, batch_size), end)
+
+    def range(self, upto: int | None = None) -> tuple[int, int]:
+        """The first transition that `sample(upto=upto)` draws from and one past the last.
+
+        Call it while holding the lock.
+        """
+        if upto is None:
+            upto, floor = self.stored, self._rows - self.capacity
+        else:
+            floor = self._floor(upto)
+        return self._oldest(floor, upto), upto
+
+    def rings(self) -> tuple[dict[str, np.ndarray], int, int]:
+        """The arrays, the rows and the transitions ever stored, for a copy elsewhere.
+
+        Row and transition k lie at k modulo the capacity. Hold the lock meanwhile.
+        """
+        return self._arrays, self._rows, self.stored
 
     def _gather(self, first: np.ndarray, upto: int) -> Batch:
         """The batch that starts at these transitions and knows none from `upto` on."""

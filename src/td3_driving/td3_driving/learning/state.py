@@ -13,7 +13,7 @@ def pack_optimizer(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, T
     """Copies of the per-parameter state, named `{prefix}.{parameter index}.{key}`."""
     state = optimizer.state_dict()["state"]
     return {
-        f"{prefix}.{index}.{key}": tensor.detach().clone()
+        f"{prefix}.{index}.{key}": tensor.detach().to("cpu", copy=True)
         for index, entries in state.items()
         for key, tensor in entries.items()
     }
@@ -37,5 +37,5 @@ def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())
-        digest.update(tensor.detach().contiguous().numpy().tobytes())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

@@ -76,17 +76,25 @@ class TD3Agent:
         """Updates refused because something was not finite."""
 
     @classmethod
-    def create(cls, config: TD3Config, seed: int) -> TD3Agent:
-        """A new learner; the seed fixes its weights and its target noise."""
-        generator = torch.Generator().manual_seed(seed)
+    def create(cls, config: TD3Config, seed: int, device: torch.device | str = "cpu") -> TD3Agent:
+        """A new learner; the seed fixes its weights, alike on every device, and its noise."""
+        initial = torch.Generator().manual_seed(seed)
+        device = torch.device(device)
         return cls(
             config,
-            actor_cnn=make_cnn(config, generator),
-            critic_cnn=make_cnn(config, generator),
-            actor=Actor(config, generator),
-            critic=TwinCritic(config, generator),
-            generator=generator,
+            actor_cnn=make_cnn(config, initial).to(device),
+            critic_cnn=make_cnn(config, initial).to(device),
+            actor=Actor(config, initial).to(device),
+            critic=TwinCritic(config, initial).to(device),
+            generator=initial
+            if device.type == "cpu"
+            else torch.Generator(device).manual_seed(seed),
         )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks live."""
+        return next(self.actor.parameters()).device
 
     # --- Acting ---
 
@@ -270,7 +278,7 @@ class TD3Agent:
 
     def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that a continued run needs: tensors by flat name, and JSON-able values."""
-        tensors = {name: tensor.clone() for name, tensor in self._weights().items()}
+        tensors = {name: t.to("cpu", copy=True) for name, t in self._weights().items()}
         for name, optimizer in self.optimizers.items():
             tensors |= pack_optimizer(f"optimizer.{name}", optimizer)
         tensors["generator"] = self.generator.get_state()
