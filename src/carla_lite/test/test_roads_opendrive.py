@@ -12,7 +12,9 @@ import pytest
 from carla_lite.roads import Poly3, RoadNetwork, lane_strips, make_map
 from carla_lite.roads.lanes import sample_section
 
-NAMES = [f"{kind}_{seed}" for kind in ("LiteCircuit", "LiteTown") for seed in (1, 2, 3, 4)]
+NAMES = ["LiteTown01", "LiteTown02"] + [
+    f"{kind}_{seed}" for kind in ("LiteCircuit", "LiteTown") for seed in (1, 2, 3, 4)
+]
 each_map = pytest.mark.parametrize("name", NAMES)
 
 

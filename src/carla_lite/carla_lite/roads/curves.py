@@ -109,6 +109,32 @@ def biarc(start: tuple[float, float, float], end: tuple[float, float, float]) ->
     return chain(start, [(length_a, curvature_a), (length_b, curvature_b)])
 
 
+def rounded(corners: Sequence[tuple[float, float]], radii_m: Sequence[float]) -> list[Geometry]:
+    """An open polyline whose inner corners are rounded.
+
+    Args:
+        corners: Start, the points where it turns, end.
+        radii_m: Of the arcs at the turning points; the straights between must be long enough.
+
+    Raises:
+        ValueError: An arc does not fit.
+    """
+    points = np.array(corners)
+    edges = np.diff(points, axis=0)
+    lengths = np.hypot(edges[:, 0], edges[:, 1])
+    headings = np.arctan2(edges[:, 1], edges[:, 0])
+    turns = (np.diff(headings) + np.pi) % (2 * np.pi) - np.pi
+    tangents = np.concatenate([[0.0], np.array(radii_m) * np.tan(np.abs(turns) / 2), [0.0]])
+    straights = lengths - tangents[:-1] - tangents[1:]
+    if np.any(straights < 0):
+        raise ValueError(f"arcs of {radii_m} m do not fit between {corners}; take smaller radii")
+    pieces = [(float(straights[0]), 0.0)]
+    for turn, radius, straight in zip(turns, radii_m, straights[1:], strict=True):
+        pieces.append((abs(float(turn)) * radius, math.copysign(1 / radius, float(turn))))
+        pieces.append((float(straight), 0.0))
+    return chain((*corners[0], float(headings[0])), pieces)
+
+
 def fillet(corners: Floats, tangents_m: Floats) -> list[Geometry]:
     """A closed polygon with its corners rounded by arcs.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from carla_lite.roads.furniture import Controller, Crosswalk, Signal, SignalReference
 from carla_lite.roads.model import Junction, Road
@@ -33,6 +33,10 @@ class Equipment:
     signals: list[Signal] = field(default_factory=list)
     controllers: list[Controller] = field(default_factory=list)
     crosswalks: list[Crosswalk] = field(default_factory=list)
+
+    def parts(self) -> dict[str, Any]:
+        """What to hand to a `RoadNetwork`."""
+        return {name: tuple(value) for name, value in vars(self).items()}
 
     def equip_junction(
         self,

@@ -71,7 +71,11 @@ def connect(
                 # Counter-clockwise, the next arm is the one to the right: its kerb is ours.
                 kerb = step == 1 and lane == source.lanes and to_lane == target.lanes
                 from_ids = _ids(source.in_sign, lane, source.lanes, kerb)
-                section = one_way(from_ids, _ids(-target.in_sign, to_lane, target.lanes, kerb))
+                to_ids = _ids(-target.in_sign, to_lane, target.lanes, kerb)
+                parts = abs(source.turn_to(target)) > _STRAIGHT_RAD and (
+                    lane < source.lanes or to_lane < target.lanes
+                )
+                section = one_way(from_ids, to_ids, apron=parts)
                 road = Road(
                     id=first_road + len(roads),
                     geometries=tuple(biarc(source.entering(lane), target.leaving(to_lane))),

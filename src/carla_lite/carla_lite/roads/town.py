@@ -69,15 +69,8 @@ def _equipped(
         )
     for street in streets:
         equipment.add_limit_signs(street, lanes=1)
-    return RoadNetwork(
-        name,
-        tuple(roads),
-        tuple(junctions),
-        spawn_points(roads),
-        tuple(equipment.signals),
-        tuple(equipment.controllers),
-        tuple(equipment.crosswalks),
-    )
+    places = spawn_points(roads)
+    return RoadNetwork(name, tuple(roads), tuple(junctions), places, **equipment.parts())
 
 
 def _grid_edges() -> list[Edge]:
