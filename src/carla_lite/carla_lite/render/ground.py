@@ -2,129 +2,166 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from carla_lite.render._painting import colour, halve
 from carla_lite.render.look import Colour, Look
-from carla_lite.render.painting import Painter
-from carla_lite.render.texels import colour_ground, halve
-from carla_lite.render.textures import TILE, asphalt_tile, grass_tile, sky_panorama, wear_tile
+from carla_lite.render.painting import Painting
+from carla_lite.render.textures import TILE, asphalt_tile, grass_tile, wear_tile
 from carla_lite.roads import RoadNetwork
 
 TEXEL_M = 0.125
 LEVELS = 7
-_BLOCK_M = TEXEL_M * 2 ** (LEVELS - 1)
+MAX_TEXELS = 16_000_000
 _MARGIN_M = 12.0
-_SKY_LEVELS = 4
+_BAND_ROWS = 256
+PADDING = 4
+"""Bytes after a raster of bytes, which compiled code reads four at a time."""
 
-Texels = NDArray[np.uint64]
+Texels = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, eq=False)
 class Ground:
     """What a camera needs to draw a map.
 
+    A texel is BGRA in a uint32. Alpha is the paint on the finest level: 128 for none, more for
+    white and less for yellow cover. It is kept apart there so that near lines can be sharpened to
+    the pixel; coarser levels have it mixed in and carry 128.
+
     Attributes:
+        texel_m: Side of a texel of the finest level.
         origin_m: x, y of the raster's first corner, CARLA's frame; beyond it grass repeats.
         shape: Rows (y) and columns (x) of the finest level.
-        texels, levels: All levels and the grass tile, see `texels.look_up`.
-        colours: uint64 (3,), white paint, yellow paint and mist as texels.
-        skies: Panoramas of halving resolution.
-        look: Colours and light.
+        texels: All levels of the raster and of the grass tile, flat.
+        levels: int32 (LEVELS, 9): start, pitch, width, height of a level; start, pitch and side - 1
+            of its tile (a power of two, with one more row and column); the tile's column and row at
+            the level's first texel.
+        cover: uint8, flat as the finest level: asphalt in the low half of each byte and all paving
+            in the high one, 0 to 15.
     """
 
+    texel_m: float
     origin_m: tuple[float, float]
     shape: tuple[int, int]
     texels: Texels
-    levels: NDArray[np.int64]
-    colours: Texels
-    skies: tuple[Texels, ...]
-    look: Look
+    levels: NDArray[np.int32]
+    cover: NDArray[np.uint8]
 
     @staticmethod
-    def build(network: RoadNetwork, seed: int = 0) -> Ground:
+    def build(
+        network: RoadNetwork, look: Look, rng: np.random.Generator, coarseness: int = 0
+    ) -> Ground:
         """Paints a network.
 
         Args:
             network: The roads.
-            seed: Of light, colours and wear, at least 0; the network's name is mixed in.
+            look: Colours and wear.
+            rng: Draws cracks and patches.
+            coarseness: How often to double the texels; large maps get coarser ones by themselves.
         """
-        rng = np.random.default_rng((zlib.crc32(network.name.encode()), seed))
-        look = Look.random(rng)
-        x0, y0, x1, y1 = network.bounds
-        first = np.floor((np.array([x0, y0]) - _MARGIN_M) / _BLOCK_M)
-        last = np.ceil((np.array([x1, y1]) + _MARGIN_M) / _BLOCK_M)
-        origin = (float(first[0] * _BLOCK_M), float(first[1] * _BLOCK_M))
-        columns, rows = (int(n) << (LEVELS - 1) for n in last - first)
-        masks = Painter((rows, columns), origin, TEXEL_M).paint(network, look, rng)
+        texel_m = TEXEL_M * 2**coarseness
+        while True:
+            first, size = _frame(network.bounds, texel_m)
+            if size[0] * size[1] <= MAX_TEXELS:
+                break
+            texel_m *= 2
+        block_m = texel_m * 2 ** (LEVELS - 1)
+        origin = (float(first[0] * block_m), float(first[1] * block_m))
+        columns, rows = (int(n) for n in size)
+        painting = Painting(network, look, rng, (rows, columns), origin, texel_m)
 
-        table, size = _layout((rows, columns), first)
-        texels = np.empty(size, np.uint64)
-        views = [_views(texels, row) for row in table]
-        tile = _widened(grass_tile(look))
-        views[0][1][...] = tile
-        colour_ground(
-            views[0][0],
-            masks,
-            tile,
-            asphalt_tile(),
-            wear_tile(),
-            np.array([pack(c) for c in (look.asphalt, look.sidewalk, look.kerb)]),
-            look.paint_wear,
-            (int(table[0, 5]), int(table[0, 6])),
-        )
-        colours = np.array([pack(c) for c in (look.white, look.yellow, look.mist)])
+        levels, total = _layout((rows, columns), first)
+        texels = np.empty(total, np.uint32)
+        cover = np.zeros(rows * columns + PADDING, np.uint8)
+        ground = Ground(texel_m, origin, (rows, columns), texels, levels, cover)
+        ground._colour(painting, look)
+        white, yellow = pack(look.white), pack(look.yellow)
         for level in range(1, LEVELS):
-            for fine, coarse in zip(views[level - 1], views[level], strict=True):
-                halve(fine, coarse, level == 1, colours[0], colours[1])
-        return Ground(origin, (rows, columns), texels, table, colours, _skies(look, rng), look)
+            halve(ground.raster(level - 1), ground.raster(level), level == 1, white, yellow)
+            halve(
+                ground._tile(level - 1)[:-1, :-1],
+                ground._tile(level)[:-1, :-1],
+                level == 1,
+                white,
+                yellow,
+            )
+            _close(ground._tile(level))
+        return ground
+
+    def raster(self, level: int) -> Texels:
+        """uint32 (rows, columns), a view of one level."""
+        start, columns, _, rows = (int(n) for n in self.levels[level, :4])
+        return self.texels[start : start + rows * columns].reshape(rows, columns)
 
     def picture(self, level: int) -> NDArray[np.uint8]:
         """uint8 (rows, columns, 3) BGR of one level from 1 on, seen from above, paint mixed in."""
-        texels = _views(self.texels, self.levels[level])[0]
-        channels = texels.view(np.uint16).reshape(*texels.shape, 4)
-        return channels[..., [0, 2, 1]].astype(np.uint8)
+        raster = self.raster(level)
+        return raster.view(np.uint8).reshape(*raster.shape, 4)[..., :3].copy()
+
+    def _tile(self, level: int) -> Texels:
+        start, side = int(self.levels[level, 4]), int(self.levels[level, 5])
+        return self.texels[start : start + side * side].reshape(side, side)
+
+    def _colour(self, painting: Painting, look: Look) -> None:
+        """Fills the finest level, in bands, so that no more than one band of masks is held."""
+        tile = self._tile(0)
+        tile[:-1, :-1] = grass_tile(look)
+        _close(tile)
+        rows, columns = self.shape
+        raster = self.raster(0)
+        cover = self.cover[: rows * columns].reshape(rows, columns)
+        colours = np.array([pack(c) for c in (look.asphalt, look.sidewalk, look.kerb)], np.uint32)
+        phase_x, phase_y = (int(n) for n in self.levels[0, 7:9])
+        for first in range(0, rows, _BAND_ROWS):
+            part = slice(first, min(rows, first + _BAND_ROWS))
+            colour(
+                raster[part],
+                cover[part],
+                painting.band(first, part.stop - first),
+                tile,
+                asphalt_tile(),
+                wear_tile(),
+                colours,
+                look.paint_wear,
+                phase_x,
+                phase_y + first,
+            )
 
 
-def pack(colour: Colour) -> np.uint64:
+def pack(colour: Colour) -> int:
     """A colour as a texel without paint."""
     b, g, r = (int(min(255.0, max(0.0, c))) for c in colour)
-    return np.uint64(b | r << 16 | g << 32 | 128 << 48)
+    return b | g << 8 | r << 16 | 128 << 24
 
 
-def _widened(bgra: NDArray[np.uint8]) -> Texels:
-    """uint8 (H, W, 4) to texels."""
-    return np.ascontiguousarray(bgra[..., [0, 2, 1, 3]].astype(np.uint16)).view(np.uint64)[..., 0]
+def _frame(
+    bounds: tuple[float, float, float, float], texel_m: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First block and number of texels, each along x and y; blocks are texels of the last level."""
+    block_m = texel_m * 2 ** (LEVELS - 1)
+    x0, y0, x1, y1 = bounds
+    first = np.floor((np.array([x0, y0]) - _MARGIN_M) / block_m).astype(np.int64)
+    last = np.ceil((np.array([x1, y1]) + _MARGIN_M) / block_m).astype(np.int64)
+    return first, (last - first) << (LEVELS - 1)
 
 
-def _layout(shape: tuple[int, int], first: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
+def _layout(shape: tuple[int, int], first: NDArray[np.int64]) -> tuple[NDArray[np.int32], int]:
     """The table of levels and the number of texels of all of them."""
-    table = np.zeros((LEVELS, 7), np.int64)
+    table = np.zeros((LEVELS, 9), np.int32)
     size = 0
     for level in range(LEVELS):
         rows, columns, tile = shape[0] >> level, shape[1] >> level, TILE >> level
-        phase = (first.astype(np.int64) << (LEVELS - 1 - level)) % tile
-        table[level] = (size, columns, rows, size + rows * columns, tile, *phase)
-        size += rows * columns + tile * tile
+        phase = (first << (LEVELS - 1 - level)) % tile
+        tile_start = size + rows * columns
+        table[level] = (size, columns, columns, rows, tile_start, tile + 1, tile - 1, *phase)
+        size = tile_start + (tile + 1) ** 2
     return table, size
 
 
-def _views(texels: Texels, row: NDArray[np.int64]) -> tuple[Texels, Texels]:
-    start, columns, rows, tile_start, tile = (int(n) for n in row[:5])
-    return (
-        texels[start : start + rows * columns].reshape(rows, columns),
-        texels[tile_start : tile_start + tile * tile].reshape(tile, tile),
-    )
-
-
-def _skies(look: Look, rng: np.random.Generator) -> tuple[Texels, ...]:
-    skies = [_widened(sky_panorama(look, rng))]
-    for _ in range(_SKY_LEVELS - 1):
-        fine = skies[-1]
-        coarse = np.empty((fine.shape[0] // 2, fine.shape[1] // 2), np.uint64)
-        halve(fine, coarse, False, np.uint64(0), np.uint64(0))
-        skies.append(coarse)
-    return tuple(skies)
+def _close(tile: Texels) -> None:
+    """Repeats the first row and column of a tile after its last."""
+    tile[-1], tile[:, -1] = tile[0], tile[:, 0]

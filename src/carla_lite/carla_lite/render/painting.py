@@ -1,201 +1,199 @@
-"""Masks of a road network, seen from above, for the ground to be coloured by."""
+"""What is painted on the ground: a road network as strokes and outlines, drawn band by band."""
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass, field
 
 import cv2
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from carla_lite.render._painting import stroke
 from carla_lite.render.look import Look
 from carla_lite.render.textures import TILE, tile_noise
 from carla_lite.roads import LaneMark, LaneStrip, RoadNetwork, lane_strips
-
-_jit = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 
 DASH_M, GAP_M = 3.0, 6.0
 KERB_WIDTH_M = 0.22
-SLAB_M = 1.0
+ASPHALT, SIDEWALK, LINES, SHADE, PAINT = range(5)
+_PAVED = {"driving": ASPHALT, "shoulder": ASPHALT, "sidewalk": SIDEWALK}
 _SOFT = 4  # texels of the fine masks per texel of the shading drawn soft
+_HALO = 4  # rows beyond a band that closing seams looks at
+_SEAM = np.ones((5, 5), np.uint8)
 
 
-@_jit
-def stroke(
-    mask: NDArray[np.uint8], line: NDArray[np.float64], half: float, ramp: float, value: int
-) -> None:
-    """Draws a polyline with smooth edges; what is already further from 128 stays.
+@dataclass
+class _Strokes:
+    """Segments of polylines in texels: x0, y0, x1, y1, half the width, ramp, value.
 
-    Args:
-        mask: uint8 (H, W), around 128.
-        line: float64 (N, 2), columns and rows, whole numbers at texel centres.
-        half: Half the width in texels.
-        ramp: Texels over which an edge goes from none to full; half is reached on the edge itself.
-            One gives the cover of a texel; two keep the edge exact between texels, see `texels`.
-        value: The mask's value under full cover.
+    The ramp is the number of texels over which an edge goes from none to full; half is reached on
+    the edge itself. One gives the cover of a texel; two keep the edge exact between texels, so that
+    near lines can be sharpened to the pixel (Green, "Improved alpha-tested magnification", 2007).
     """
-    rows, columns = mask.shape
-    reach = half + 0.5 * ramp
-    for i in range(len(line) - 1):
-        ax, ay = line[i, 0], line[i, 1]
-        dx, dy = line[i + 1, 0] - ax, line[i + 1, 1] - ay
-        squared = max(dx * dx + dy * dy, 1e-12)
-        x0 = max(0, math.floor(min(ax, ax + dx) - reach))
-        x1 = min(columns - 1, math.ceil(max(ax, ax + dx) + reach))
-        y0 = max(0, math.floor(min(ay, ay + dy) - reach))
-        y1 = min(rows - 1, math.ceil(max(ay, ay + dy) + reach))
-        for y in range(y0, y1 + 1):
-            for x in range(x0, x1 + 1):
-                t = min(1.0, max(0.0, ((x - ax) * dx + (y - ay) * dy) / squared))
-                away = math.sqrt((x - ax - t * dx) ** 2 + (y - ay - t * dy) ** 2)
-                # A line thinner than a texel never fills it.
-                cover = min(1.0, 2 * half, max(0.0, (half - away) / ramp + 0.5))
-                new = 128 + int(cover * (value - 128))
-                if abs(new - 128) > abs(np.int64(mask[y, x]) - 128):
-                    mask[y, x] = new
+
+    parts: list[NDArray[np.float32]] = field(default_factory=list)
+
+    def add(self, points: Floats, half: float, ramp: float, value: int) -> None:
+        """A polyline (N, 2)."""
+        segments = np.empty((len(points) - 1, 7), np.float32)
+        segments[:, 0:2], segments[:, 2:4] = points[:-1], points[1:]
+        segments[:, 4:] = half, ramp, value
+        self.parts.append(segments)
+
+    def draw(self, mask: Pixels, first_row: int) -> None:
+        """Draws what reaches into a band of rows."""
+        segments = np.concatenate(self.parts)
+        reach = segments[:, 4] + segments[:, 5]
+        top = np.minimum(segments[:, 1], segments[:, 3]) - reach
+        low = np.maximum(segments[:, 1], segments[:, 3]) + reach
+        near = segments[(low >= first_row) & (top <= first_row + len(mask))]
+        near[:, [1, 3]] -= first_row
+        stroke(mask, near)
 
 
-def _across(strip: LaneStrip) -> Floats:
-    """float64 (N, 2) unit vectors from the inner to the outer border."""
-    width = strip.outer - strip.inner
-    return width / np.maximum(np.linalg.norm(width, axis=1, keepdims=True), 1e-9)
+class Painting:
+    """All that is drawn on a raster of `shape` texels whose first corner is at `origin_m`."""
 
-
-class Painter:
-    """Draws lane strips into masks of `shape` texels whose first corner is at `origin_m`."""
-
-    def __init__(self, shape: tuple[int, int], origin_m: tuple[float, float], texel_m: float):
-        self._shape = shape
+    def __init__(
+        self,
+        network: RoadNetwork,
+        look: Look,
+        rng: np.random.Generator,
+        shape: tuple[int, int],
+        origin_m: tuple[float, float],
+        texel_m: float,
+    ) -> None:
+        self._shape, self._texel_m = shape, texel_m
         self._origin = np.asarray(origin_m)
-        self._texel_m = texel_m
+        self._outlines: list[tuple[int, NDArray[np.int32], int]] = []
+        self._lines, self._paint = _Strokes(), _Strokes()
+        strips = lane_strips(network, step_m=1.0)
+        for strip in strips:
+            mask = _PAVED.get(strip.lane.kind)
+            if mask is not None:
+                self._outline(mask, np.concatenate([strip.inner, strip.outer[::-1]]), 255)
+            if strip.lane.kind == "sidewalk":
+                self._pave(strip)
+            if strip.lane.mark.kind != "none":
+                self._mark(strip.lane.mark, strip.s_m, strip.outer)
+        lanes = [strip for strip in strips if strip.lane.kind == "driving"]
+        for lane in lanes:
+            self._wear_out(lane, rng)
+        self._soft = self._shade(lanes, look)
 
-    def paint(self, network: RoadNetwork, look: Look, rng: np.random.Generator) -> Pixels:
-        """All masks.
+    def band(self, first_row: int, rows: int) -> Pixels:
+        """Masks of some rows.
 
         Returns:
-            uint8 (5, H, W): cover of asphalt and of sidewalk, 0 to 255; then, around 128 for
+            uint8 (5, rows, W): cover of asphalt and of sidewalk, 0 to 255; then, around 128 for
             nothing, lines (above: kerb stones, below: joints and cracks), shade (brightness of the
             asphalt: tracks, stains, patches) and paint (above: white, below: yellow).
         """
-        strips = lane_strips(network, step_m=1.0)
-        masks = np.full((5, *self._shape), 128, np.uint8)
-        asphalt, sidewalk, lines, shade, paint = masks
-        self._cover(strips, ("driving", "shoulder"), asphalt)
-        self._cover(strips, ("sidewalk",), sidewalk)
-        self._draw_kerbs(strips, lines)
-        self._draw_slabs(strips, lines)
-        self._draw_cracks(strips, lines, rng)
-        self._draw_shade(strips, look, rng, shade)
-        self._draw_marks(strips, paint)
+        masks = np.full((5, rows, self._shape[1]), 128, np.uint8)
+        for kind in (ASPHALT, SIDEWALK):
+            wide = np.zeros((rows + 2 * _HALO, self._shape[1]), np.uint8)
+            self._fill(kind, wide, first_row - _HALO)
+            # Seams between roads and pinholes between turning lanes close.
+            cv2.morphologyEx(wide, cv2.MORPH_CLOSE, _SEAM, dst=wide)
+            masks[kind] = wide[_HALO:-_HALO]
+        masks[SHADE] = self._soft_band(first_row, rows)
+        self._fill(SHADE, masks[SHADE], first_row)
+        for kind, strokes in ((LINES, self._lines), (PAINT, self._paint)):
+            if strokes.parts:
+                strokes.draw(masks[kind], first_row)
         return masks
 
     def _texels(self, points: Floats) -> Floats:
         """Points in metres to texel coordinates, whole numbers at texel centres."""
         return (points - self._origin) / self._texel_m - 0.5
 
-    def _stroke(self, mask: Pixels, points: Floats, width_m: float, value: int) -> None:
-        stroke(mask, self._texels(points), 0.5 * width_m / self._texel_m, 1.0, value)
+    def _outline(self, mask: int, points: Floats, value: int) -> None:
+        fixed = np.round(self._texels(points) * 16).astype(np.int32)
+        self._outlines.append((mask, fixed, value))
 
-    def _stroke_paint(self, mask: Pixels, points: Floats, mark: LaneMark) -> None:
+    def _fill(self, kind: int, mask: Pixels, first_row: int) -> None:
+        """Fills the outlines of one mask as far as they reach into a band."""
+        for of, outline, value in self._outlines:
+            top, low = outline[:, 1].min() >> 4, outline[:, 1].max() >> 4
+            if of == kind and low >= first_row - 1 and top <= first_row + len(mask):
+                shifted = outline - np.array([0, 16 * first_row], np.int32)
+                cv2.fillPoly(mask, [shifted], value, cv2.LINE_AA, 4)
+
+    def _line(self, points: Floats, width_m: float, value: int) -> None:
+        self._lines.add(self._texels(points), 0.5 * width_m / self._texel_m, 1.0, value)
+
+    def _pave(self, strip: LaneStrip) -> None:
+        """Kerb, gutter and the joints of a sidewalk's slabs."""
+        across = _across(strip)
+        self._line(strip.outer, 0.16, 224)
+        self._line(strip.inner - 0.6 * KERB_WIDTH_M * across, 0.12, 70)
+        self._line(strip.inner + 0.5 * KERB_WIDTH_M * across, KERB_WIDTH_M, 255)
+        # Joints follow the strip's own samples, which are about a slab apart.
+        along = 0.08 * (strip.outer - strip.inner)
+        joints = np.stack([strip.inner + along, strip.outer - along], axis=1)
+        for joint in joints:
+            self._line(joint, 0.07, 50)
+        self._line(strip.centre, 0.07, 60)
+
+    def _mark(self, mark: LaneMark, s_m: Floats, points: Floats) -> None:
         value = 255 if mark.colour == "white" else 1
-        stroke(mask, self._texels(points), 0.5 * mark.width_m / self._texel_m, 2.0, value)
-
-    def _cover(self, strips: list[LaneStrip], kinds: tuple[str, ...], mask: Pixels) -> None:
-        mask[...] = 0
-        for strip in strips:
-            if strip.lane.kind in kinds:
-                outline = np.concatenate([strip.inner, strip.outer[::-1]])
-                fixed = np.round(self._texels(outline) * 16).astype(np.int32)
-                cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, 4)
-        # Seams between roads and pinholes between turning lanes close.
-        cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8), dst=mask)
-
-    def _draw_kerbs(self, strips: list[LaneStrip], lines: Pixels) -> None:
-        for strip in strips:
-            if strip.lane.kind == "sidewalk":
-                self._stroke(lines, strip.outer, 0.16, 224)
-                gutter = strip.inner - 0.6 * KERB_WIDTH_M * _across(strip)
-                self._stroke(lines, gutter, 0.12, 70)
-                self._stroke(
-                    lines, strip.inner + 0.5 * KERB_WIDTH_M * _across(strip), KERB_WIDTH_M, 255
-                )
-
-    def _draw_slabs(self, strips: list[LaneStrip], lines: Pixels) -> None:
-        for strip in strips:
-            if strip.lane.kind == "sidewalk":
-                # Joints follow the strip's own samples, which are about a slab apart.
-                along = 0.08 * (strip.outer - strip.inner)
-                for a, b in zip(strip.inner + along, strip.outer - along, strict=True):
-                    self._stroke(lines, np.stack([a, b]), 0.07, 50)
-                self._stroke(lines, strip.centre, 0.07, 60)
-
-    def _draw_cracks(
-        self, strips: list[LaneStrip], lines: Pixels, rng: np.random.Generator
-    ) -> None:
-        for strip in strips:
-            if strip.lane.kind != "driving":
-                continue
-            for _ in range(rng.poisson(len(strip.s_m) / 40)):
-                start = strip.centre[rng.integers(len(strip.s_m))] + rng.normal(0, 1.0, 2)
-                heading = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.5, 12))
-                steps = 0.35 * np.column_stack([np.cos(heading), np.sin(heading)])
-                self._stroke(lines, start + np.cumsum(steps, axis=0), 0.05, 84)
-
-    def _draw_marks(self, strips: list[LaneStrip], paint: Pixels) -> None:
-        for strip in strips:
-            if strip.lane.mark.kind != "none":
-                self._draw_mark(strip.lane.mark, strip.s_m, strip.outer, paint)
-
-    def _draw_mark(self, mark: LaneMark, s_m: Floats, points: Floats, paint: Pixels) -> None:
+        half = 0.5 * mark.width_m / self._texel_m
         if mark.kind == "solid":
-            self._stroke_paint(paint, points, mark)
+            self._paint.add(self._texels(points), half, 2.0, value)
         elif mark.kind == "broken":
             for start in np.arange(s_m[0] + GAP_M / 2, s_m[-1], DASH_M + GAP_M):
                 s = np.linspace(start, min(start + DASH_M, s_m[-1]), 4)
                 dash = np.column_stack([np.interp(s, s_m, points[:, i]) for i in (0, 1)])
-                self._stroke_paint(paint, dash, mark)
+                self._paint.add(self._texels(dash), half, 2.0, value)
 
-    def _draw_shade(
-        self, strips: list[LaneStrip], look: Look, rng: np.random.Generator, shade: Pixels
-    ) -> None:
-        """Wheel tracks and stains, drawn coarse and enlarged; patches on top, with sharp edges."""
+    def _wear_out(self, lane: LaneStrip, rng: np.random.Generator) -> None:
+        """Cracks, and rectangles of newer or older asphalt."""
+        count = len(lane.s_m)
+        for _ in range(rng.poisson(count / 40)):
+            start = lane.centre[rng.integers(count)] + rng.normal(0, 1.0, 2)
+            heading = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.5, 12))
+            steps = 0.35 * np.column_stack([np.cos(heading), np.sin(heading)])
+            self._line(start + np.cumsum(steps, axis=0), 0.05, 84)
+        for _ in range(rng.poisson(count / 70)):
+            first = int(rng.integers(count))
+            part = slice(first, min(count, first + int(rng.integers(3, 9))))
+            a, b = np.sort(rng.uniform(0.05, 0.95, 2))
+            inner, width = lane.inner[part], lane.outer[part] - lane.inner[part]
+            value = int(128 + rng.choice((-1, 1)) * rng.uniform(6, 16))
+            self._outline(
+                SHADE, np.concatenate([inner + a * width, (inner + b * width)[::-1]]), value
+            )
+
+    def _shade(self, lanes: list[LaneStrip], look: Look) -> Pixels:
+        """Wheel tracks and stains, drawn coarse; uint8, one texel for 4 x 4."""
         rows, columns = (n // _SOFT for n in self._shape)
-        blotches = tile_noise()[0][:: _SOFT // 2, :: _SOFT // 2]
+        blotches = 128 + 5 * tile_noise()[0][:: _SOFT // 2, :: _SOFT // 2]
         repeats = (rows * 2 // TILE + 1, columns * 2 // TILE + 1)
-        soft = (128 + 5 * np.tile(blotches, repeats)[:rows, :columns]).astype(np.float32)
         tracks = np.zeros((rows, columns), np.uint8)
-        for strip in strips:
-            if strip.lane.kind == "driving":
-                across = _across(strip)
-                for side in (-0.85, 0.85):
-                    line = self._texels(strip.centre + side * across) / _SOFT
-                    cv2.polylines(
-                        tracks, [np.round(line * 16).astype(np.int32)], False, 255, 1, 16, 4
-                    )
-        soft -= look.track_depth * cv2.GaussianBlur(tracks, (0, 0), 0.8).astype(np.float32) / 160
-        cv2.resize(
-            np.clip(soft, 0, 255).astype(np.uint8),
-            (self._shape[1], self._shape[0]),
-            dst=shade,
-            interpolation=cv2.INTER_LINEAR,
+        for lane in lanes:
+            for side in (-0.85, 0.85):
+                line = self._texels(lane.centre + side * _across(lane)) / _SOFT
+                cv2.polylines(tracks, [np.round(line * 16).astype(np.int32)], False, 255, 1, 16, 4)
+        soft = np.tile(np.clip(blotches, 0, 255).astype(np.uint8), repeats)[:rows, :columns]
+        tracks = cv2.convertScaleAbs(
+            cv2.GaussianBlur(tracks, (0, 0), 0.8), None, look.track_depth / 160
         )
-        for strip in strips:
-            if strip.lane.kind == "driving":
-                for _ in range(rng.poisson(len(strip.s_m) / 70)):
-                    self._draw_patch(strip, shade, rng)
+        return np.asarray(cv2.subtract(soft, tracks))
 
-    def _draw_patch(self, strip: LaneStrip, shade: Pixels, rng: np.random.Generator) -> None:
-        """A repaired rectangle of newer or older asphalt on a lane."""
-        count = len(strip.s_m)
-        first = int(rng.integers(count))
-        part = slice(first, min(count, first + int(rng.integers(3, 9))))
-        a, b = np.sort(rng.uniform(0.05, 0.95, 2))
-        inner, outer = strip.inner[part], strip.outer[part]
-        edge_a, edge_b = inner + a * (outer - inner), inner + b * (outer - inner)
-        fixed = np.round(self._texels(np.concatenate([edge_a, edge_b[::-1]])) * 16)
-        value = int(128 + rng.choice((-1, 1)) * rng.uniform(6, 16))
-        cv2.fillPoly(shade, [fixed.astype(np.int32)], value, cv2.LINE_AA, 4)
+    def _soft_band(self, first_row: int, rows: int) -> Pixels:
+        """Some rows of the soft shading, enlarged."""
+        halo = 2
+        wanted = np.arange(first_row // _SOFT - halo, (first_row + rows) // _SOFT + halo)
+        part = self._soft[np.clip(wanted, 0, len(self._soft) - 1)]
+        size = (self._shape[1], len(part) * _SOFT)
+        large = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(large[halo * _SOFT : halo * _SOFT + rows], np.uint8)
+
+
+def _across(strip: LaneStrip) -> Floats:
+    """float64 (N, 2) unit vectors from the inner to the outer border."""
+    width = strip.outer - strip.inner
+    return width / np.maximum(np.linalg.norm(width, axis=1, keepdims=True), 1e-9)

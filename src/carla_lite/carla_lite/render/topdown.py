@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carla_lite.render.ground import TEXEL_M, Ground
+from carla_lite.render.ground import Ground
 
 Transform = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ def topdown(ground: Ground, width: int) -> tuple[NDArray[np.uint8], Transform]:
     rows, columns = ground.shape
     height = max(1, round(width * rows / columns))
     picture = cv2.resize(ground.picture(1), (width, height), interpolation=cv2.INTER_AREA)
-    scale_x, scale_y = width / (columns * TEXEL_M), height / (rows * TEXEL_M)
+    scale_x, scale_y = width / (columns * ground.texel_m), height / (rows * ground.texel_m)
     transform = np.array(
         [
             [scale_x, 0.0, -ground.origin_m[0] * scale_x - 0.5],

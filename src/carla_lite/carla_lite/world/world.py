@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection
 from functools import cached_property
 
-from carla_lite.render import Ground
+from carla_lite.render import Conditions, Scene
 from carla_lite.roads import RoadNetwork, make_map
 from carla_lite.world import collisions
 from carla_lite.world.actors import Actor, Attachment, Sensor, Vehicle
@@ -94,7 +94,7 @@ class World:
         """
         self.network: RoadNetwork = make_map(map_name.rsplit("/", 1)[-1])
         self.map_name = self.network.name
-        for name in ("opendrive", "geo_reference", "ground", "surroundings"):
+        for name in ("opendrive", "geo_reference", "scene", "surroundings"):
             self.__dict__.pop(name, None)
         self.episode_id += 1
         self.elapsed_s = 0.0
@@ -115,9 +115,16 @@ class World:
         return GeoReference.of_opendrive(self.opendrive)
 
     @cached_property
-    def ground(self) -> Ground:
-        """What cameras see of the map; built when the first camera looks."""
-        return Ground.build(self.network, seed=self.seed)
+    def scene(self) -> Scene:
+        """What sensors see of the map; built when the first one looks."""
+        surroundings = self.surroundings
+        return Scene.build(
+            self.network,
+            surroundings.solids,
+            self.seed,
+            lamps_m=surroundings.scenery.lamps,
+            weather=_conditions(self.weather),
+        )
 
     @cached_property
     def surroundings(self) -> Surroundings:
@@ -259,12 +266,15 @@ class World:
         self.settings = settings.checked()
 
     def set_weather(self, weather: Weather) -> None:
-        """Stores the weather."""
+        """Changes the weather; CARLA's default is a fine day that the world's seed has drawn."""
         self.weather = weather.checked()
+        if "scene" in self.__dict__:
+            self.scene.set_weather(_conditions(self.weather))
 
     def show_objects(self, object_ids: Collection[int], visible: bool) -> None:
         """Hides objects of the map from every sensor, or brings them back."""
-        self.surroundings.show(object_ids, visible)
+        if self.surroundings.show(object_ids, visible) and "scene" in self.__dict__:
+            self.scene.set_solids(self.surroundings.solids)
 
     # Time
 
@@ -315,3 +325,20 @@ class World:
         if instrument is None or not isinstance(sensor, Sensor):
             raise WrongActorKindError(sensor_id, sensor.type_id, "camera or other live sensor")
         return instrument.read(sensor, self)
+
+
+def _conditions(weather: Weather) -> Conditions | None:
+    """What cameras need of the weather; None for the default."""
+    if weather == Weather():
+        return None
+    return Conditions(
+        weather.cloudiness,
+        weather.precipitation,
+        weather.precipitation_deposits,
+        weather.sun_azimuth_angle,
+        weather.sun_altitude_angle,
+        weather.fog_density,
+        weather.fog_distance,
+        weather.wetness,
+        weather.dust_storm,
+    )

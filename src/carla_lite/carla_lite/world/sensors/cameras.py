@@ -35,8 +35,8 @@ class ColourCamera:
 
     def _shoot(self, sensor: Sensor, world: World) -> None:
         location, rotation = sensor.transform
-        boxes = world.population.boxes(self._hidden)
-        self._lens.render(world.ground, location, rotation, boxes, self._pixels)
+        solids = world.population.solids(self._hidden)
+        self._lens.render(world.scene, location, rotation, solids, self._pixels)
 
 
 class DepthCamera(ColourCamera):

@@ -1,0 +1,174 @@
+/* Whole pictures of ground and sky, and what else a camera tells of them. */
+#ifndef CARLA_LITE_PICTURE_H
+#define CARLA_LITE_PICTURE_H
+
+#include <string.h>
+
+#include "_ground.h"
+#include "_sky.h"
+
+enum { NO_GROUND = -1, MOST_DETAILS = 3 * LEVELS };
+
+typedef struct {
+    Detail detail[MOST_DETAILS];
+    int details;
+    float away[3]; /* up in the picture, at right angles to the horizon: world x, y, and its slope */
+} Plan;
+
+static Plan make_plan(const Camera *camera, double texel_m)
+{
+    Plan plan;
+    const double *r = camera->r;
+    double slope = sqrt(r[7] * r[7] + r[8] * r[8]);
+    double right = slope > 1e-9 ? r[7] / slope : 0.0, up = slope > 1e-9 ? r[8] / slope : 1.0;
+    plan.away[0] = (float)(r[1] * right + r[2] * up);
+    plan.away[1] = (float)(r[4] * right + r[5] * up);
+    plan.away[2] = (float)slope;
+    plan.details = plan_detail(camera->z, camera->focal, texel_m, plan.detail);
+    return plan;
+}
+
+static Rays cast_row(const Camera *camera, int u, int v)
+{
+    const double *r = camera->r, step = 1.0 / camera->focal;
+    double right = (u + 0.5 - 0.5 * camera->width) * step;
+    double up = (0.5 * camera->height - v - 0.5) * step;
+    Rays rays = {
+        (float)(r[0] + r[1] * right + r[2] * up),    (float)(r[1] * step),
+        (float)(r[3] + r[4] * right + r[5] * up),    (float)(r[4] * step),
+        (float)-(r[6] + r[7] * right + r[8] * up), (float)-(r[7] * step),
+    };
+    return rays;
+}
+
+static int detail_at(const Plan *plan, const Rays *rays, int i)
+{
+    float n = rays->n + (float)i * rays->n_step;
+    if (!(n > HORIZON)) return NO_GROUND;
+    for (int k = 0; k < plan->details; k++)
+        if (n > plan->detail[k].above) return k;
+    return plan->details - 1;
+}
+
+/* How many pixels from the first on share its detail. */
+static int stretch(const Plan *plan, const Rays *rays, int detail, int count)
+{
+    if (detail_at(plan, rays, count - 1) == detail) return count;
+    int same = 0, other = count - 1;
+    while (other - same > 1) {
+        int middle = (same + other) / 2;
+        if (detail_at(plan, rays, middle) == detail)
+            same = middle;
+        else
+            other = middle;
+    }
+    return other;
+}
+
+static void draw_picture(const Ground *ground, const Shading *look, const Sky *sky,
+                         const Weather *weather, const Camera *camera, uint32_t *out)
+{
+    Scratch scratch;
+    const Plan plan = make_plan(camera, ground->texel_m);
+    const int level = sky_level(camera->focal, sky->width[0]);
+    for (int v = 0; v < camera->height; v++) {
+        uint32_t *row = out + (size_t)v * camera->width;
+        for (int u = 0, count; u < camera->width; u += count) {
+            const Rays rays = cast_row(camera, u, v);
+            const int detail = detail_at(&plan, &rays, 0);
+            count = camera->width - u < RUN ? camera->width - u : RUN;
+            count = stretch(&plan, &rays, detail, count);
+            if (detail == NO_GROUND)
+                draw_sky(sky, weather, level, &rays, count, &scratch, row + u);
+            else
+                draw_ground(ground, look, camera, &rays, &plan.detail[detail], count, plan.away,
+                            &scratch, row + u);
+        }
+    }
+}
+
+/* CARLA's tags of what has no solid. */
+enum { TAG_ROAD = 1, TAG_SIDEWALK = 2, TAG_TERRAIN = 10, TAG_SKY = 11, TAG_ROAD_LINE = 24 };
+
+CLONED static void label_ground(const Ground *ground, int count, const Scratch *s, uint8_t *out)
+{
+    const Level *level = &ground->level[0];
+    const uint32_t columns = (uint32_t)level->width - 1, rows = (uint32_t)level->height - 1;
+    const uint32_t pitch = level->pitch;
+    for (int i = 0; i < count; i++) {
+        uint32_t ix = s->x[i] >> SHIFT, iy = s->y[i] >> SHIFT;
+        uint32_t inside = (ix < columns) & (iy < rows), at = inside ? iy * pitch + ix : 0;
+        int32_t fx = s->x[i] & 255, fy = s->y[i] & 255, asphalt = 0, paved = 0, paint = 0;
+        const int32_t weights[4] = {(256 - fx) * (256 - fy), fx * (256 - fy), (256 - fx) * fy,
+                                    fx * fy};
+        const uint32_t corners[4] = {at, at + 1, at + pitch, at + pitch + 1};
+        for (int k = 0; k < 4; k++) {
+            int32_t cover = (int32_t)(*(const unaligned *)(ground->cover + corners[k]) & 255);
+            asphalt += weights[k] * (cover & 15);
+            paved += weights[k] * (cover >> 4);
+            paint += weights[k] * ((int32_t)(ground->texels[corners[k]] >> 24) - 128);
+        }
+        paint = paint < 0 ? -paint : paint;
+        const int32_t half = 65536 * 15 / 2;
+        int32_t tag = asphalt > half ? TAG_ROAD : paved > half ? TAG_SIDEWALK : TAG_TERRAIN;
+        tag = paint > 65536 * LEAST_COVER ? TAG_ROAD_LINE : tag;
+        out[i] = (uint8_t)(inside ? tag : TAG_TERRAIN);
+    }
+}
+
+/* What the ground is at places in the world, in metres. */
+static void tag_places(const Ground *ground, const double *x, const double *y, size_t places,
+                       uint8_t *out)
+{
+    Scratch s;
+    const double scale = 256.0 / ground->texel_m;
+    for (size_t first = 0; first < places; first += RUN) {
+        const int count = places - first < RUN ? (int)(places - first) : RUN;
+        for (int i = 0; i < count; i++) {
+            double px = (x[first + i] - ground->x_m) * scale - 128.0;
+            double py = (y[first + i] - ground->y_m) * scale - 128.0;
+            s.x[i] = (int32_t)floor(fmin(fmax(px, -FARTHEST), FARTHEST));
+            s.y[i] = (int32_t)floor(fmin(fmax(py, -FARTHEST), FARTHEST));
+        }
+        label_ground(ground, count, &s, out + first);
+    }
+}
+
+/* What the ground is at the pixels' centres. */
+static void draw_labels(const Ground *ground, const Camera *camera, uint8_t *out)
+{
+    Scratch scratch;
+    const Level *level = &ground->level[0];
+    Plan plan = make_plan(camera, ground->texel_m);
+    plan.details = 1; /* all the ground alike */
+    const Origin origin = place_camera(ground, level, camera, 256.0 / ground->texel_m);
+    for (int v = 0; v < camera->height; v++) {
+        uint8_t *row = out + (size_t)v * camera->width;
+        for (int u = 0, count; u < camera->width; u += count) {
+            const Rays rays = cast_row(camera, u, v);
+            const int detail = detail_at(&plan, &rays, 0);
+            count = camera->width - u < RUN ? camera->width - u : RUN;
+            count = stretch(&plan, &rays, detail, count);
+            if (detail == NO_GROUND || origin.far) {
+                memset(row + u, detail == NO_GROUND ? TAG_SKY : TAG_TERRAIN, (size_t)count);
+                continue;
+            }
+            meet_ground(&rays, count, (float)camera->z, 256.0f / (float)ground->texel_m,
+                        (float)camera->focal, (float)ground->texel_m, 1.0f, plan.away, &scratch);
+            place(level, origin.x, origin.y, 0.0f, count, &scratch);
+            label_ground(ground, count, &scratch, row + u);
+        }
+    }
+}
+
+/* Luma as OpenCV has it (ITU-R BT.601), in its own fixed point. */
+CLONED static void to_grey(const uint32_t *pixels, size_t count, uint8_t *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t p = pixels[i];
+        out[i] = (uint8_t)(((p & 255) * 1868 + (p >> 8 & 255) * 9617 + (p >> 16 & 255) * 4899 +
+                            8192) >> 14);
+    }
+}
+
+#endif

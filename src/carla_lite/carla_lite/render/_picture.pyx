@@ -1,0 +1,151 @@
+"""Pictures of ground and sky, compiled; see `carla_lite.render.scene` and `camera`."""
+
+from libc.stdint cimport int32_t, uint8_t, uint32_t
+from libc.string cimport memset
+
+cdef extern from "_picture.h" nogil:
+    ctypedef struct Level:
+        int32_t start, pitch, width, height
+        int32_t tile_start, tile_pitch, tile_mask, phase_x, phase_y
+        int32_t light_start, light_pitch, light_width, light_height
+
+    ctypedef struct Ground:
+        const uint32_t *texels
+        const uint8_t *detail
+        const uint8_t *light
+        const uint8_t *cover
+        Level level[7]
+        int32_t light_level
+        double texel_m, x_m, y_m
+
+    ctypedef struct Shading:
+        float white[3]
+        float yellow[3]
+        float shade[3]
+        float sun[3]
+        float mist[3]
+        float per_haze_m
+        float reflected[3]
+        float wet, sharpen
+
+    ctypedef struct Sky:
+        const uint32_t *texels
+        int32_t start[4]
+        int32_t width[4]
+        int32_t height[4]
+
+    ctypedef struct Weather:
+        float zenith[3]
+        float horizon[3]
+        float cloud[3]
+        float trees[3]
+        float mist[3]
+        float glow[3]
+        float sun[3]
+        float cloudiness, fog
+
+    ctypedef struct Camera:
+        int32_t width, height
+        double focal, x, y, z
+        double r[9]
+
+    void draw_picture(const Ground *, const Shading *, const Sky *, const Weather *,
+                      const Camera *, uint32_t *)
+    void tag_places(const Ground *, const double *, const double *, size_t, uint8_t *)
+    void draw_labels(const Ground *, const Camera *, uint8_t *)
+    void to_grey(const uint32_t *, size_t, uint8_t *)
+
+
+cdef void place(Camera *camera, int width, int height, double focal, tuple location,
+                const double[:, ::1] rotation):
+    cdef int i
+    camera.width, camera.height, camera.focal = width, height, focal
+    camera.x, camera.y, camera.z = location
+    for i in range(9):
+        camera.r[i] = rotation[i // 3, i % 3]
+
+
+cdef class Backdrop:
+    """Ground and sky as C reads them; holds on to the arrays. `Scene` checks what it is given."""
+
+    cdef Ground ground
+    cdef Sky sky
+    cdef Shading shading
+    cdef Weather weather
+    cdef object arrays, light
+
+    def __init__(
+        self,
+        const uint32_t[::1] texels,
+        const uint8_t[::1] cover,
+        const int32_t[:, ::1] levels,
+        const uint8_t[::1] detail,
+        double texel_m,
+        tuple origin_m,
+        const uint32_t[::1] sky,
+        const int32_t[:, ::1] sky_levels,
+    ):
+        """Takes rows of `Level` (7, 13) and of start, width and height of the panoramas (4, 3)."""
+        cdef int32_t *row
+        cdef int i, k
+        memset(&self.shading, 0, sizeof(Shading))
+        memset(&self.weather, 0, sizeof(Weather))
+        self.arrays = (texels, cover, detail, sky)
+        self.ground.texels, self.ground.detail = &texels[0], &detail[0]
+        self.ground.cover, self.ground.light = &cover[0], NULL
+        self.ground.texel_m = texel_m
+        self.ground.x_m, self.ground.y_m = origin_m
+        self.ground.light_level = 7
+        for i in range(7):
+            row = <int32_t *> &self.ground.level[i]
+            for k in range(13):
+                row[k] = levels[i, k]
+        self.sky.texels = &sky[0]
+        for i in range(4):
+            self.sky.start[i] = sky_levels[i, 0]
+            self.sky.width[i] = sky_levels[i, 1]
+            self.sky.height[i] = sky_levels[i, 2]
+
+    def set_light(self, const uint8_t[::1] light, int light_level):
+        """Takes the baked light, from this level of the ground up."""
+        self.light = light
+        self.ground.light, self.ground.light_level = &light[0], light_level
+
+    def set_weather(self, const float[::1] shading, const float[::1] weather):
+        """Takes the floats of `Shading` and `Weather`, in their order."""
+        cdef float *values = <float *> &self.shading
+        cdef int i
+        for i in range(<int> (sizeof(Shading) // sizeof(float))):
+            values[i] = shading[i]
+        values = <float *> &self.weather
+        for i in range(<int> (sizeof(Weather) // sizeof(float))):
+            values[i] = weather[i]
+
+    def draw(self, uint32_t[:, ::1] out, double focal, tuple location,
+             const double[:, ::1] rotation):
+        """Draws a picture; location and rotation as in `View`, z above 0."""
+        cdef Camera camera
+        place(&camera, out.shape[1], out.shape[0], focal, location, rotation)
+        with nogil:
+            draw_picture(&self.ground, &self.shading, &self.sky, &self.weather, &camera,
+                         &out[0, 0])
+
+    def label(self, uint8_t[:, ::1] out, double focal, tuple location,
+              const double[:, ::1] rotation):
+        """Writes what the ground is; arguments as of `draw`."""
+        cdef Camera camera
+        place(&camera, out.shape[1], out.shape[0], focal, location, rotation)
+        with nogil:
+            draw_labels(&self.ground, &camera, &out[0, 0])
+
+    def tags(self, const double[::1] x, const double[::1] y, uint8_t[::1] out):
+        """Writes what the ground is at N places in the world, in metres."""
+        if out.shape[0]:
+            with nogil:
+                tag_places(&self.ground, &x[0], &y[0], out.shape[0], &out[0])
+
+
+def grey(const uint32_t[:, ::1] pixels, uint8_t[:, ::1] out):
+    """Writes the luma of BGRA pixels."""
+    with nogil:
+        to_grey(&pixels[0, 0], pixels.shape[0] * pixels.shape[1], &out[0, 0])

@@ -1,0 +1,156 @@
+"""A map as cameras see it: ground, sky, light and everything that stands there for good."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carla_lite.render._picture import Backdrop
+from carla_lite.render.ground import Ground
+from carla_lite.render.look import Look
+from carla_lite.render.sky import make_sky
+from carla_lite.render.solids_static import StaticSolids
+from carla_lite.render.textures import detail_tile
+from carla_lite.render.weather import Conditions, under
+from carla_lite.roads import RoadNetwork
+from carla_lite.scenery import Solids, empty
+
+Quality = Literal["low", "high"]
+
+
+class Scene:
+    """What every camera on a map shares; changed by nothing but `set_weather`.
+
+    Attributes:
+        ground: The raster.
+        static: The solids that stay.
+        look: Colours and light of the present weather.
+        backdrop: Ground and sky for the compiled renderer.
+    """
+
+    def __init__(
+        self,
+        ground: Ground,
+        static: StaticSolids,
+        lamps_m: NDArray[np.float64],
+        fine_day: Look,
+        rng: np.random.Generator,
+    ) -> None:
+        """See `build`."""
+        self.ground, self.static, self._lamps_m = ground, static, lamps_m
+        self._fine_day = fine_day
+        sky, sky_levels = make_sky(rng)
+        levels = np.zeros((len(ground.levels), 13), np.int32)
+        levels[:, :9] = ground.levels
+        self.backdrop = Backdrop(
+            ground.texels,
+            ground.cover,
+            levels,
+            detail_tile(),
+            ground.texel_m,
+            ground.origin_m,
+            sky,
+            sky_levels,
+        )
+        self.set_weather(None)
+
+    @staticmethod
+    def build(
+        network: RoadNetwork,
+        solids: Solids | None = None,
+        seed: int = 0,
+        *,
+        lamps_m: NDArray[np.float64] | None = None,
+        weather: Conditions | None = None,
+        quality: Quality = "high",
+    ) -> Scene:
+        """Paints and furnishes a map.
+
+        Args:
+            network: The roads.
+            solids: SOLID (N,), what stands beside them; nothing if None.
+            seed: Of light, colours and wear, at least 0; the network's name is mixed in.
+            lamps_m: float64 (L, 3), where street lamps shine at night; nowhere if None.
+            weather: See `set_weather`.
+            quality: "low" draws the ground coarser and without the shadows of solids.
+
+        Raises:
+            InvalidSolidsError: `solids` does not hold solids.
+        """
+        rng = np.random.default_rng((zlib.crc32(network.name.encode()), seed))
+        look = Look.random(rng)
+        ground = Ground.build(network, look, rng, coarseness=int(quality == "low"))
+        static = StaticSolids.build(empty() if solids is None else solids)
+        lamps = np.empty((0, 3)) if lamps_m is None else lamps_m
+        scene = Scene(ground, static, lamps, look, rng)
+        if weather is not None:
+            scene.set_weather(weather)
+        return scene
+
+    @property
+    def solids(self) -> Solids:
+        """SOLID (N,), those that stay; read-only."""
+        return self.static.solids
+
+    def set_solids(self, solids: Solids) -> None:
+        """Changes the solids that stay.
+
+        Raises:
+            InvalidSolidsError: `solids` does not hold solids.
+        """
+        self.static = StaticSolids.build(solids)
+
+    def ground_tags(self, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """CARLA's semantic tags of the ground at N finite places: uint8 (N,)."""
+        tags = np.empty(len(x_m), np.uint8)
+        self.backdrop.tags(np.asarray(x_m, np.float64), np.asarray(y_m, np.float64), tags)
+        return tags
+
+    def set_weather(self, conditions: Conditions | None) -> None:
+        """Changes the weather; None is a fine day that the seed has drawn."""
+        self.look = self._fine_day if conditions is None else under(self._fine_day, conditions)
+        self.backdrop.set_weather(_shading(self.look), _sky_weather(self.look))
+
+
+def _shading(look: Look) -> NDArray[np.float32]:
+    """The order of `Shading` in the compiled renderer."""
+    # The ground is flat, and the eye used to it: a sun half up lights it fully.
+    sun = np.multiply(look.direct, min(1.0, 1.35 * look.sun[2]))
+    reflected = np.add(look.horizon, look.zenith) / 2
+    return np.array(
+        [
+            *look.white,
+            *look.yellow,
+            *look.ambient,
+            *sun,
+            *look.mist,
+            1.0 / look.haze_m,
+            *reflected,
+            look.wet,
+            1.0,
+        ],
+        np.float32,
+    )
+
+
+def _sky_weather(look: Look) -> NDArray[np.float32]:
+    """The order of `Weather` in the compiled renderer."""
+    noise = 2.4 * look.cloudiness - 1.2 + 8.0 * max(0.0, look.cloudiness - 0.75)
+    glow = np.multiply((200.0, 235.0, 255.0), look.sunshine)
+    return np.array(
+        [
+            *look.zenith,
+            *look.horizon,
+            *look.cloud,
+            *look.trees,
+            *look.mist,
+            *glow,
+            *look.sun,
+            noise,
+            look.fog,
+        ],
+        np.float32,
+    )

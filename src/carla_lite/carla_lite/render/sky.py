@@ -1,0 +1,124 @@
+"""The panorama of the sky: what there is to see, without its colours, which the weather gives.
+
+It is laid on the faces of an octahedron, see `_sky.h`. Its four channels are how far the blue has
+deepened from the horizon up, the noise of the clouds (128 for zero, 40 for a deviation), the cover
+of distant trees and the haze before them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from carla_lite.render._painting import halve
+from carla_lite.render.textures import Floats, spectral_noise
+
+LEVELS = 4
+WIDTH, HEIGHT = 2048, 384
+_CLOUDS = (256, 1024)
+_CLOUD_TOP_RAD = np.radians(64.0)
+_TREE_ROWS = 72
+"""Rows above the horizon that the highest tree stays below."""
+
+
+def make_sky(rng: np.random.Generator) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    """Draws the clouds and trees of a map.
+
+    Args:
+        rng: Draws the trees, and where the clouds stand.
+
+    Returns:
+        uint32, all levels of halving resolution, flat, each with its first column repeated after
+        the last; and int32 (LEVELS, 3), start, width and height of each.
+    """
+    table = np.zeros((LEVELS, 3), np.int32)
+    size = 0
+    for level in range(LEVELS):
+        table[level] = size, WIDTH >> level, HEIGHT >> level
+        size += ((WIDTH >> level) + 1) * (HEIGHT >> level)
+    texels = np.empty(size, np.uint32)
+    panoramas = [
+        texels[start : start + (width + 1) * height].reshape(height, width + 1)
+        for start, width, height in table.tolist()
+    ]
+    finest = panoramas[0]
+    finest.view(np.uint8).reshape(*finest.shape, 4)[:, :-1] = _panorama(rng)
+    for fine, coarse in pairwise(panoramas):
+        halve(fine[:, :-1], coarse[:, :-1], False, 0, 0)
+    for panorama in panoramas:
+        panorama[:, -1] = panorama[:, 0]
+    return texels, table
+
+
+@cache
+def _angles() -> tuple[Floats, Floats, Floats]:
+    """float32 (WIDTH,) azimuth of the columns, 0..2 pi; (HEIGHT, 1) rows' height over their
+    distance along x and y together; (1, WIDTH) that distance over the true one."""
+    along = np.arange(WIDTH, dtype=np.float32) * (4.0 / WIDTH) - 1.0
+    y = np.where(along < 1.0, along, 2.0 - along)
+    x = np.where(along < 1.0, 1.0, -1.0) * (1.0 - np.abs(y))
+    share = 1.0 - np.arange(HEIGHT, dtype=np.float32) / (HEIGHT - 1)
+    slope = share / np.maximum(1.0 - share, 1e-4)
+    azimuth = np.arctan2(y, x) % (2 * np.pi)
+    return azimuth.astype(np.float32), slope[:, None], (1.0 / np.hypot(x, y))[None, :]
+
+
+@cache
+def _cloud_noise() -> Floats:
+    return spectral_noise(_CLOUDS, 1.9, seed=16, stretch=3.0, cutoff=1.5)
+
+
+def _panorama(rng: np.random.Generator) -> NDArray[np.uint8]:
+    """uint8 (HEIGHT, WIDTH, 4)."""
+    azimuth, slope, stretch = _angles()
+    elevation = np.arctan(slope * stretch)
+    picture = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    picture[..., 0] = 255 * np.minimum(elevation / np.float32(np.radians(45.0)), 1.0) ** 0.7
+    rows, columns = _CLOUDS
+    turned = (azimuth * (columns / (2 * np.pi)) + rng.integers(columns)) % columns
+    at_column = np.broadcast_to(turned.astype(np.float32), elevation.shape)
+    at_row = (1.0 - elevation / _CLOUD_TOP_RAD) * rows
+    clouds = cv2.remap(
+        _cloud_noise(),
+        at_column,
+        at_row.astype(np.float32),
+        cv2.INTER_LINEAR,
+        None,
+        cv2.BORDER_WRAP,
+    )
+    # Towards the zenith, where columns meet, they dissolve.
+    clouds *= np.clip((np.float32(np.radians(75.0)) - elevation) * 4.0, 0.0, 1.0)
+    picture[..., 1] = np.clip(128 + 40 * clouds, 0, 255)
+    _plant_trees(picture[-_TREE_ROWS:, :, 2:], azimuth, elevation[-_TREE_ROWS:], rng)
+    return picture
+
+
+def _plant_trees(
+    out: NDArray[np.uint8], azimuth: Floats, elevation: Floats, rng: np.random.Generator
+) -> None:
+    """Two hazy rows of tree tops on the horizon, written as (rows, WIDTH, 2) cover and haze."""
+    cover = np.zeros(elevation.shape, np.float32)
+    hazy = np.zeros(elevation.shape, np.float32)
+    at = azimuth * (WIDTH / (2 * np.pi))
+    for height_deg, haze in ((3.2, 0.65), (2.0, 0.5)):
+        outline = sum(
+            weight * spectral_noise((1, WIDTH), exponent, int(rng.integers(2**31)))[0]
+            for weight, exponent in ((0.22, 1.3), (0.12, 0.6))
+        )
+        tops = np.clip(1.0 + outline, 0.3, 2.0)
+        top = np.radians(height_deg) * np.interp(at, np.arange(WIDTH), tops, period=WIDTH)
+        row = np.clip((top[None, :] - elevation) / np.radians(0.25), 0.0, 1.0)
+        coarse = rng.standard_normal((_TREE_ROWS // 2, WIDTH // 2), dtype=np.float32)
+        leaves = cv2.resize(coarse, (WIDTH, _TREE_ROWS), interpolation=cv2.INTER_LINEAR)
+        fall = np.clip(elevation / np.radians(height_deg), 0.0, 1.0)
+        shade = -0.15 + 0.25 * fall + 0.09 * leaves
+        cover, hazy = (
+            cover + (1.0 - cover) * row,
+            hazy * (1.0 - row) + row * (haze + 0.5 * shade * (1.0 - haze)),
+        )
+    out[..., 0] = 255 * cover
+    out[..., 1] = np.clip(255 * hazy / np.maximum(cover, 1e-6), 0, 255)
