@@ -31,6 +31,8 @@ from carla_lite.roads.model import (
     RoadNetwork,
     SpeedLimit,
 )
+from carla_lite.roads.parsing import parse_opendrive
+from carla_lite.roads.xml_tree import OpenDriveError
 
 __all__ = [
     "DRIVABLE",
@@ -47,6 +49,7 @@ __all__ = [
     "LaneRef",
     "LaneSection",
     "LaneStrip",
+    "OpenDriveError",
     "Place",
     "Places",
     "Poly3",
@@ -62,4 +65,5 @@ __all__ = [
     "available_maps",
     "lane_strips",
     "make_map",
+    "parse_opendrive",
 ]

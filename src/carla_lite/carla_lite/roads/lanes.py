@@ -114,25 +114,31 @@ def lane_strips(network: RoadNetwork, step_m: float = 1.0) -> list[LaneStrip]:
 
 
 def spawn_points(roads: Sequence[Road], spacing_m: float = 25.0, z_m: float = 0.3) -> Floats:
-    """Poses about `spacing_m` apart on every driving lane outside junctions.
+    """Poses about `spacing_m` apart on every driving lane, outside junctions if there are any such.
 
     Returns:
         float64 (N, 4): x, y, z in metres, yaw in degrees, CARLA's frame; read-only.
     """
-    rows = []
+    outside = [road for road in roads if road.junction_id is None]
+    points = _points_along(outside, spacing_m)
+    if not len(points):
+        points = _points_along(roads, spacing_m)
+    points = np.insert(points, 2, z_m, axis=1)
+    points.flags.writeable = False
+    return points
+
+
+def _points_along(roads: Sequence[Road], spacing_m: float) -> Floats:
+    """float64 (N, 3): x, y, yaw in degrees."""
+    rows = [np.empty((0, 3))]
     for road in roads:
-        if road.junction_id is not None:
-            continue
         for section, start, end in section_spans(road):
             count = max(1, round((end - start) / spacing_m))
             s_m = start + (np.arange(count) + 0.5) * (end - start) / count
             for strip in sample_section(road, section, s_m):
                 if strip.lane.kind == "driving":
-                    line = strip.driving_line()
-                    rows.append(np.insert(line, 2, z_m, axis=1))
-    points = np.concatenate(rows)
-    points.flags.writeable = False
-    return points
+                    rows.append(strip.driving_line())
+    return np.concatenate(rows)
 
 
 def speed_limits(road: Road, section: LaneSection, lane: Lane, s_m: Floats) -> Floats:

@@ -31,21 +31,23 @@ def two_way(centre: LaneMark, sidewalk: bool, lanes: int = 1) -> LaneSection:
     return LaneSection(0.0, (*left, Lane(0, marks=(centre,)), *right))
 
 
-def one_way(from_ids: Sequence[int], to_ids: Sequence[int], apron: bool = False) -> LaneSection:
+def one_way(
+    from_ids: Sequence[int], to_ids: Sequence[int], apron: Poly3 | None = None
+) -> LaneSection:
     """An unmarked connecting lane -1, and shoulder and sidewalk where it runs along the kerb.
 
     Args:
         from_ids, to_ids: The lanes that its lanes continue and lead to; one, or three with the
             kerbside.
-        apron: Whether asphalt as wide as a lane lies to its right, as between lanes that part.
+        apron: Width of the asphalt to its right, as between lanes that part.
     """
     kinds: tuple[tuple[LaneKind, float], ...] = (("driving", LANE_WIDTH_M), *_KERBSIDE)
     lanes = tuple(
         Lane(-i, kind, (Poly3(0.0, width),), predecessor=a, successor=b)
         for i, ((kind, width), a, b) in enumerate(zip(kinds, from_ids, to_ids, strict=False), 1)
     )
-    if apron:
-        lanes += (Lane(-2, "shoulder", (Poly3(0.0, LANE_WIDTH_M),)),)
+    if apron is not None:
+        lanes += (Lane(-2, "shoulder", (apron,)),)
     return LaneSection(0.0, (Lane(0), *lanes))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from carla_lite.roads.curves import biarc
-from carla_lite.roads.model import Connection, Junction, Road, RoadLink, SpeedLimit
+from carla_lite.roads.model import Connection, Junction, Poly3, Road, RoadLink, SpeedLimit
 from carla_lite.roads.profiles import LANE_WIDTH_M, one_way
 
 _STRAIGHT_RAD = math.radians(40)
@@ -72,13 +72,12 @@ def connect(
                 kerb = step == 1 and lane == source.lanes and to_lane == target.lanes
                 from_ids = _ids(source.in_sign, lane, source.lanes, kerb)
                 to_ids = _ids(-target.in_sign, to_lane, target.lanes, kerb)
-                parts = abs(source.turn_to(target)) > _STRAIGHT_RAD and (
-                    lane < source.lanes or to_lane < target.lanes
-                )
-                section = one_way(from_ids, to_ids, apron=parts)
+                line = tuple(biarc(source.entering(lane), target.leaving(to_lane)))
+                apron = _apron(source, lane, target, to_lane, line[-1].s_m + line[-1].length_m)
+                section = one_way(from_ids, to_ids, apron)
                 road = Road(
                     id=first_road + len(roads),
-                    geometries=tuple(biarc(source.entering(lane), target.leaving(to_lane))),
+                    geometries=line,
                     sections=(section,),
                     predecessor=RoadLink(
                         "road", source.road, "start" if source.at_start else "end"
@@ -99,6 +98,16 @@ def _lane_pairs(source: Arm, target: Arm) -> list[tuple[int, int]]:
     if abs(turn) < _STRAIGHT_RAD:
         return [(lane, lane) for lane in range(1, min(source.lanes, target.lanes) + 1)]
     return [(1, 1)] if turn > 0 else [(source.lanes, target.lanes)]
+
+
+def _apron(source: Arm, lane: int, target: Arm, to_lane: int, length_m: float) -> Poly3 | None:
+    """What fills the wedge between a turn and the lane beside it that it parts from or joins."""
+    if abs(source.turn_to(target)) < _STRAIGHT_RAD:
+        return None
+    slope = LANE_WIDTH_M / length_m
+    if lane < source.lanes:
+        return Poly3(0.0, LANE_WIDTH_M, -slope)
+    return Poly3(0.0, 0.0, slope) if to_lane < target.lanes else None
 
 
 def _ids(sign: int, lane: int, lanes: int, kerb: bool) -> tuple[int, ...]:
