@@ -8,17 +8,50 @@ from __future__ import annotations
 import contextlib
 import queue
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import carla
+import msgpack
 import pytest
 
 TIMEOUT_S = 20.0
 _READY = re.compile(r"carla-lite ready port=(\d+) stream_port=(\d+) map=(\w+)\n")
+
+
+class RawClient:
+    """Speaks msgpack-rpc by hand, and whatever else is sent through its socket."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
+        self._unpacker = msgpack.Unpacker(raw=False)
+
+    def __enter__(self) -> RawClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        """The result as it came, in its response."""
+        self.socket.sendall(msgpack.packb([0, 1, method, [[False], *arguments]]))
+        while True:
+            for message in self._unpacker:
+                return message[3]
+            data = self.socket.recv(65536)
+            assert data, "hung up"
+            self._unpacker.feed(data)
+
+    def is_hung_up(self) -> bool:
+        try:
+            return self.socket.recv(65536) == b""
+        except ConnectionResetError:
+            return True
 
 
 @dataclass
@@ -29,6 +62,27 @@ class LiteServer:
     port: int
     stream_port: int
     map_name: str
+
+    def raw(self) -> RawClient:
+        """A new connection to the RPC port, without CARLA's client."""
+        return RawClient(self.port)
+
+    def answers_within_a_second(self) -> bool:
+        """Whether a client that comes now is served."""
+        with self.raw() as good:
+            good.socket.settimeout(1.0)
+            return bool(good.call("version") == [[1, "0.9.16"]])
+
+    def rss_mb(self) -> float:
+        """The resident memory of its process."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024.0
+        raise AssertionError("no VmRSS")
+
+    def open_files(self) -> int:
+        """How many files and sockets its process holds."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def client(self) -> carla.Client:
         """A new client, as every connection attempt needs one."""

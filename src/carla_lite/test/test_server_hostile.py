@@ -30,44 +30,10 @@ _leaves = st.one_of(st.none(), st.booleans(), _numbers, st.text(max_size=8), st.
 _values = st.recursive(_leaves, lambda inner: st.lists(inner, max_size=5), max_leaves=12)
 
 
-class RawClient:
-    """Speaks msgpack-rpc by hand."""
-
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
-        self._unpacker = msgpack.Unpacker(raw=False)
-
-    def __enter__(self) -> RawClient:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.socket.close()
-
-    def call(self, method: str, *arguments: Any) -> Any:
-        self.socket.sendall(msgpack.packb([0, 1, method, [[False], *arguments]]))
-        while True:
-            for message in self._unpacker:
-                return message[3]
-            data = self.socket.recv(65536)
-            assert data, "hung up"
-            self._unpacker.feed(data)
-
-    def is_hung_up(self) -> bool:
-        try:
-            return self.socket.recv(65536) == b""
-        except ConnectionResetError:
-            return True
-
-
-def _is_well(port: int) -> bool:
-    with RawClient(port) as good:
-        return bool(good.call("version") == [[1, "0.9.16"]])
-
-
 @_fuzz
 @given(st.binary(min_size=1, max_size=200))
 def test_random_bytes_at_the_rpc_port_harm_nobody_else(server: LiteServer, noise: bytes) -> None:
-    with RawClient(server.port) as bystander, RawClient(server.port) as vandal:
+    with server.raw() as bystander, server.raw() as vandal:
         vandal.socket.sendall(noise)
         assert bystander.call("version") == [[1, "0.9.16"]]
 
@@ -77,7 +43,7 @@ def test_random_bytes_at_the_rpc_port_harm_nobody_else(server: LiteServer, noise
 def test_random_bytes_at_the_stream_port_harm_nobody(server: LiteServer, noise: bytes) -> None:
     with socket.create_connection(("127.0.0.1", server.stream_port), timeout=TIMEOUT_S) as vandal:
         vandal.sendall(noise)
-        assert _is_well(server.port)
+        assert server.answers_within_a_second()
 
 
 @pytest.mark.parametrize(
@@ -97,31 +63,31 @@ def test_random_bytes_at_the_stream_port_harm_nobody(server: LiteServer, noise: 
     ],
 )
 def test_malformed_input_ends_only_its_own_connection(server: LiteServer, message: bytes) -> None:
-    with RawClient(server.port) as bystander, RawClient(server.port) as vandal:
+    with server.raw() as bystander, server.raw() as vandal:
         vandal.socket.sendall(message)
         assert vandal.is_hung_up()
         assert bystander.call("version") == [[1, "0.9.16"]]
 
 
 def test_a_message_beyond_the_size_limit_is_cut_off(server: LiteServer) -> None:
-    with RawClient(server.port) as vandal:
+    with server.raw() as vandal:
         vandal.socket.sendall(b"\xc6" + struct.pack(">I", 2**31))  # two gigabytes to come
         with pytest.raises(OSError):
             for _ in range(64):
                 vandal.socket.sendall(bytes(1024 * 1024))
-    assert _is_well(server.port)
+    assert server.answers_within_a_second()
 
 
 def test_a_request_in_small_pieces_is_answered(server: LiteServer) -> None:
     request = msgpack.packb([0, 5, "version", [[False]]])
-    with RawClient(server.port) as slow:
+    with server.raw() as slow:
         for index in range(len(request)):
             slow.socket.sendall(request[index : index + 1])
         assert msgpack.unpackb(slow.socket.recv(4096)) == [1, 5, None, [[1, "0.9.16"]]]
 
 
 def test_an_unknown_method_and_a_wrong_arity_are_named(server: LiteServer) -> None:
-    with RawClient(server.port) as client:
+    with server.raw() as client:
         assert client.call("open_pod_bay_doors") == [[0, ["unsupported: open_pod_bay_doors"]]]
         assert client.call("destroy_actor") == [[0, ["destroy_actor takes 1 arguments, not 0"]]]
         (flag, (message,)) = client.call("set_actor_transform", 1, "there")[0]
@@ -129,7 +95,7 @@ def test_an_unknown_method_and_a_wrong_arity_are_named(server: LiteServer) -> No
 
 
 def test_traffic_managers_find_each_other(server: LiteServer) -> None:
-    with RawClient(server.port) as client:
+    with server.raw() as client:
         assert client.call("is_traffic_manager_running", 8000) == [[1, False]]
         assert client.call("add_traffic_manager_running", ["10.0.0.7", 8000]) == [[1, True]]
         assert client.call("add_traffic_manager_running", ["10.0.0.8", 8000]) == [[1, False]]

@@ -24,6 +24,7 @@ _MAX_GREETING = 128
 _EXPECTED_FOR_S = 0.25
 _MAX_EXPECTED = 64
 _ACCEPT_PAUSE_S = 0.5
+_ACCEPTED_AT_ONCE = 64
 _IGNORED_BYTES = 65536
 _JOINED_BYTES = 8192  # up to this size one copy is cheaper than sending pieces
 _LENGTH = struct.Struct("<I")
@@ -207,16 +208,21 @@ class Streams:
         self._progress.set()
 
     def _accept(self) -> None:
+        """Takes everyone who waits at the door, but not for ever."""
         assert self._listener is not None
-        try:
-            sock, _ = self._listener.accept()
-        except BlockingIOError:
-            return
-        except OSError as error:  # out of file descriptors: let some go first
-            _log.warning("cannot accept a stream connection: %s", error)
-            self._loop.remove_reader(self._listener)
-            self._loop.call_later(_ACCEPT_PAUSE_S, self._resume_accepting)
-            return
+        for _ in range(_ACCEPTED_AT_ONCE):
+            try:
+                sock, _ = self._listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:  # out of file descriptors: let some go first
+                _log.warning("cannot accept a stream connection: %s", error)
+                self._loop.remove_reader(self._listener)
+                self._loop.call_later(_ACCEPT_PAUSE_S, self._resume_accepting)
+                return
+            self._admit(sock)
+
+    def _admit(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
