@@ -42,7 +42,7 @@ def _by_incoming(junction: Junction) -> Ways:
 def _next(
     roads: Mapping[int, Road], junctions: Mapping[int, Ways], road: Road, section: int, lane: Lane
 ) -> Iterator[Row]:
-    along = lane.id < 0
+    along = road.runs_along(lane.id)
     linked = lane.successor if along else lane.predecessor
     neighbour = section + (1 if along else -1)
     if 0 <= neighbour < len(road.sections):

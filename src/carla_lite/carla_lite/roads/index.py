@@ -127,8 +127,8 @@ class LaneIndex:
             length_m=stations[start[1:] - 1, 1],
             successors=tuple(after),
             predecessors=tuple(tuple(rows) for rows in before),
-            left=_beside(refs, row, 1),
-            right=_beside(refs, row, -1),
+            left=_beside(network, refs, row, 1),
+            right=_beside(network, refs, row, -1),
             row=row,
             _grid=_Grid.build(points, lane_of_point),
         )
@@ -297,10 +297,9 @@ def _line(strip: LaneStrip) -> Floats:
     """float64 (N, 6): x, y, s, distance along, yaw, width; in driving direction."""
     width = np.hypot(*(strip.outer - strip.inner).T)
     line = strip.driving_line()
-    if strip.lane.id > 0:
-        s_m, width = strip.s_m[::-1], width[::-1]
-    else:
-        s_m = strip.s_m
+    s_m = strip.s_m
+    if not strip.road.runs_along(strip.lane.id):
+        s_m, width = s_m[::-1], width[::-1]
     steps = np.hypot(*np.diff(line[:, :2], axis=0).T)
     along = np.concatenate([[0.0], np.cumsum(steps)])
     return np.column_stack([line[:, :2], s_m, along, np.radians(line[:, 2]), width])
@@ -310,15 +309,17 @@ def _speeds(strips: list[LaneStrip]) -> Floats:
     parts = []
     for strip in strips:
         limits = speed_limits(strip.road, strip.section, strip.lane, strip.s_m)
-        parts.append(limits[::-1] if strip.lane.id > 0 else limits)
+        parts.append(limits if strip.road.runs_along(strip.lane.id) else limits[::-1])
     return np.concatenate(parts) if parts else np.empty(0)
 
 
-def _beside(refs: list[LaneRef], row: dict[tuple[int, int, int], int], side: int) -> Ints:
+def _beside(
+    network: RoadNetwork, refs: list[LaneRef], row: dict[tuple[int, int, int], int], side: int
+) -> Ints:
     """Rows of neighbours in the same direction: side 1 to the left, -1 to the right."""
     found = []
     for ref in refs:
-        step = side if ref.lane_id < 0 else -side
+        step = side if network.road_by_id[ref.road_id].runs_along(ref.lane_id) else -side
         other = ref.lane_id + step
         same_way = other * ref.lane_id > 0
         found.append(row.get((ref.road_id, ref.section, other), -1) if same_way else -1)

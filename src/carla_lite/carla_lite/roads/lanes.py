@@ -49,10 +49,11 @@ class LaneStrip:
     def driving_line(self) -> Floats:
         """float64 (N, 3): x, y, yaw in degrees of the centre, in driving direction."""
         yaw = np.degrees(self.heading_rad)
-        if self.lane.id > 0:
+        along = self.road.runs_along(self.lane.id)
+        if not along:
             yaw = yaw + 180.0
         line = np.column_stack([self.centre, (yaw + 180.0) % 360.0 - 180.0])
-        return line[::-1] if self.lane.id > 0 else line
+        return line if along else line[::-1]
 
 
 def polynomial(records: Sequence[Poly3], s_m: Floats) -> tuple[Floats, Floats]:
@@ -135,9 +136,8 @@ def _points_along(roads: Sequence[Road], spacing_m: float) -> Floats:
         for section, start, end in section_spans(road):
             count = max(1, round((end - start) / spacing_m))
             s_m = start + (np.arange(count) + 0.5) * (end - start) / count
-            for strip in sample_section(road, section, s_m):
-                if strip.lane.kind == "driving":
-                    rows.append(strip.driving_line())
+            strips = sample_section(road, section, s_m)
+            rows += [strip.driving_line() for strip in strips if strip.lane.kind == "driving"]
     return np.concatenate(rows)
 
 

@@ -117,7 +117,7 @@ class SpeedLimit:
 
 @dataclass(frozen=True)
 class Lane:
-    """A lane of a section: id < 0 runs along the road, id > 0 against it, 0 is the centre line.
+    """A lane of a section: id < 0 lies to the right, id > 0 to the left, 0 is the centre line.
 
     `widths`, `marks` and `speeds` start at the section (their s_m is OpenDRIVE's sOffset); lane 0
     has no width. `predecessor` and `successor` name lanes of the neighbouring road or section in s
@@ -157,7 +157,11 @@ class RoadLink:
 
 @dataclass(frozen=True)
 class Road:
-    """A road along its reference line; `junction_id` is set for a junction's connecting roads."""
+    """A road along its reference line.
+
+    `junction_id` is set for a junction's connecting roads. In left-hand traffic lanes with ids
+    above 0 run along the road, and those below 0 against it.
+    """
 
     id: int
     geometries: tuple[Geometry, ...]
@@ -168,6 +172,11 @@ class Road:
     lane_offsets: tuple[Poly3, ...] = ()
     speeds: tuple[SpeedLimit, ...] = (SpeedLimit(0.0, DEFAULT_SPEED_LIMIT_MPS),)
     name: str = ""
+    left_hand_traffic: bool = False
+
+    def runs_along(self, lane_id: int) -> bool:
+        """Whether the traffic of a lane goes in the direction of s."""
+        return (lane_id <= 0) != self.left_hand_traffic
 
     @property
     def length_m(self) -> float:

@@ -54,9 +54,10 @@ def _header(network: RoadNetwork) -> Iterator[str]:
 
 def _road(road: Road) -> Iterator[str]:
     junction = -1 if road.junction_id is None else road.junction_id
+    rule = ' rule="LHT"' if road.left_hand_traffic else ""
     yield (
         f'<road name={quoteattr(road.name)} length="{_n(road.length_m)}" id="{road.id}"'
-        f' junction="{junction}">'
+        f' junction="{junction}"{rule}>'
     )
     yield "<link>"
     if road.predecessor is not None:

@@ -2,8 +2,7 @@
 
 What is read: plan view, lane offsets, lane sections with widths or borders, lane types, marks,
 speed limits, links, junctions, signals with references and controllers, objects. Maps are flat:
-elevation, superelevation and lane heights are left out. Left-hand traffic is driven on the right,
-as CARLA's client sees it. Includes are not followed.
+elevation, superelevation and lane heights are left out. Includes are not followed.
 """
 
 from __future__ import annotations

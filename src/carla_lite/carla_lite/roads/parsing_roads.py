@@ -73,6 +73,7 @@ def read_road(node: Node) -> Road:
         lane_offsets=_cubics(node.children("lanes/laneOffset"), "s"),
         speeds=_read_speeds(node),
         name=node.get("name", "")[:200],
+        left_hand_traffic=node.get("rule") == "LHT",
     )
 
 

@@ -41,8 +41,9 @@ def _lines(network: RoadNetwork, signal: Signal, place: SignalReference) -> Iter
         if road.junction_id is None:
             yield _line(signal, road, lane.id, place.s_m)
             continue
-        link = road.predecessor if lane.id < 0 else road.successor
-        before = lane.predecessor if lane.id < 0 else lane.successor
+        along = road.runs_along(lane.id)
+        link = road.predecessor if along else road.successor
+        before = lane.predecessor if along else lane.successor
         incoming = None if link is None else network.road_by_id.get(link.id)
         if link is None or incoming is None or before is None or link.element != "road":
             continue
