@@ -226,6 +226,16 @@ class LaneIndex:
         poses_along(rows, along, self.points, self.stations, self.start, out)
         return out
 
+    def points_at(self, lane: ArrayLike, along_m: ArrayLike) -> NDArray[np.int64]:
+        """int64 (N,), the points nearest to distances along lanes, held at both ends.
+
+        For what changes slowly, such as `speed_mps`: points count as evenly spaced.
+        """
+        rows = np.asarray(lane, np.int64)
+        last = self.start[rows + 1] - self.start[rows] - 1
+        share = np.clip(np.asarray(along_m) / self.length_m[rows], 0.0, 1.0)
+        return self.start[rows] + np.rint(share * last).astype(np.int64)
+
     def line(self, lane: int) -> Floats:
         """float64 (N, 2), the centre line of one row, in driving direction."""
         return self.points[self.start[lane] : self.start[lane + 1]]

@@ -1,0 +1,1 @@
+"""Scripted traffic over a world: vehicles and pedestrians that need no client."""

@@ -1,0 +1,278 @@
+"""Everything that regulates traffic on a map: lights and signs, and whom they concern."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carla_lite.roads import RoadNetwork
+from carla_lite.roads.furniture import Signal, StopLine
+from carla_lite.scenery.solids import Solids, empty
+from carla_lite.world._traffic_control import heed
+from carla_lite.world.bodies import VEHICLE, Bodies
+from carla_lite.world.errors import UnknownActorError, WrongActorKindError
+from carla_lite.world.geometry import BoundingBox
+from carla_lite.world.records import Records
+from carla_lite.world.traffic_lights import (
+    ELAPSED,
+    LightGroup,
+    LightState,
+    TrafficLight,
+    form_groups,
+    head_box,
+    light_solids,
+)
+from carla_lite.world.traffic_signs import (
+    TrafficSign,
+    place_of,
+    sign_solids,
+    trigger_of,
+    type_id_of,
+)
+
+if TYPE_CHECKING:
+    from carla_lite.world.population import Population
+
+Floats = NDArray[np.float64]
+
+STRETCH_M = 15
+"""So far before its stop line a light concerns a vehicle: braking from 50 km/h takes as much."""
+_LIMIT_TICKS = 4
+"""Speed limits are looked up this seldom."""
+
+
+class TrafficControl:
+    """The lights and signs of one episode.
+
+    Attributes:
+        signs: every sign and light as an actor by id, in the order of the map's signals.
+        lights: the lights among them by signal id.
+        groups: the lights of each junction.
+        static_solids: poles and sign plates.
+        obstacle_solids: those of them which stand beside the lanes; as in CARLA, nobody bumps into
+            what a map has put on a lane.
+        head_solids: the lights' heads with what they show now.
+    """
+
+    def __init__(self, network: RoadNetwork, seed: int, first_id: int) -> None:
+        """Puts up everything; actor ids count from `first_id`."""
+        self._network = network
+        self.signs: dict[int, TrafficSign] = {}
+        self.lights: dict[str, TrafficLight] = {}
+        self._head_boxes: dict[int, BoundingBox] = {}
+        lines: dict[str, list[StopLine]] = {}
+        for line in network.stop_lines:
+            lines.setdefault(line.signal_id, []).append(line)
+        poles, heads, beside = [empty()], [empty()], [empty()]
+        for signal in network.signals:
+            type_id = type_id_of(signal)
+            if type_id is None:
+                continue
+            actor_id = first_id + len(self.signs)
+            trigger = trigger_of(signal, lines.get(signal.id, []))
+            kind = TrafficLight if signal.kind == "light" else TrafficSign
+            sign = kind(actor_id, type_id, place_of(signal), sign_id=signal.id, trigger=trigger)
+            self.signs[actor_id] = sign
+            if isinstance(sign, TrafficLight):
+                self.lights[signal.id] = sign
+                self._head_boxes[actor_id] = head_box(signal)
+                pole, head = light_solids(signal, actor_id)
+                heads.append(head)
+            else:
+                pole = sign_solids(signal, actor_id)
+            poles.append(pole)
+            if not _is_on_lane(network, signal):
+                beside.append(pole)
+        self.groups = form_groups(self.lights, network.signals, network.controllers, seed)
+        self.static_solids: Solids = np.concatenate(poles)
+        self.obstacle_solids: Solids = np.concatenate(beside)
+        self.head_solids: Solids = np.concatenate(heads)
+        self._stretches = _Stretches(network, list(self.lights))
+        self._ids = np.array([light.id for light in self.lights.values()], np.uint32)
+        self._states = np.zeros(len(self.lights), np.uint8)
+        places = {id(group): number for number, group in enumerate(self.groups)}
+        self._group_of = np.array([places[id(light.group)] for light in self.lights.values()], int)
+        limits = np.unique(network.lane_index.speed_mps)
+        self._limit_kmh = float(limits[0]) * 3.6 if len(limits) == 1 else None
+        self._last_count = 0
+        self._records = np.zeros(len(self.lights), int)
+        self._refresh()
+
+    def enter(self, population: Population) -> None:
+        """Puts all signs into an empty population, which they never leave."""
+        for sign in self.signs.values():
+            population.add(sign)
+        # Whoever comes later, or goes, has a later record.
+        self._records[:] = [light.record for light in self.lights.values()]
+
+    # Commands
+
+    def light(self, actor_id: int) -> TrafficLight:
+        """The traffic light with this actor id.
+
+        Raises:
+            UnknownActorError: no sign or light has it.
+            WrongActorKindError: it is another sign.
+        """
+        sign = self.signs.get(actor_id)
+        if sign is None:
+            raise UnknownActorError(actor_id)
+        if not isinstance(sign, TrafficLight):
+            raise WrongActorKindError(actor_id, sign.type_id, "traffic light")
+        return sign
+
+    def state_of(self, signal_id: str) -> LightState:
+        """What the light of an OpenDRIVE signal shows."""
+        return self.lights[signal_id].state
+
+    def light_boxes(self, actor_id: int) -> list[BoundingBox]:
+        """The boxes of a light's heads, in the world's frame."""
+        return [self._head_boxes[self.light(actor_id).id]]
+
+    def set_state(self, actor_id: int, state: LightState) -> None:
+        """Switches a light, until its cycle switches it again."""
+        self.light(actor_id).state = state
+        self._refresh()
+
+    def set_times(
+        self,
+        actor_id: int,
+        green_s: float | None = None,
+        yellow_s: float | None = None,
+        red_s: float | None = None,
+    ) -> None:
+        """Changes how long a light and those of its turn show each state; None leaves it.
+
+        Raises:
+            InvalidValueError: a time is negative, not finite or too long.
+        """
+        self.light(actor_id).set_times(green_s, yellow_s, red_s)
+        self._changed = True
+
+    def freeze(self, frozen: bool, groups: list[LightGroup] | None = None) -> None:
+        """Stops or restarts the cycles of some groups, or of all."""
+        for group in self.groups if groups is None else groups:
+            group.frozen = frozen
+        self._changed = True
+
+    def reset(self, groups: list[LightGroup] | None = None) -> None:
+        """Begins the cycles of some groups, or of all, anew."""
+        for group in self.groups if groups is None else groups:
+            group.reset()
+        self._refresh()
+
+    # Time
+
+    def advance(self, duration_s: float) -> None:
+        """Lets the cycles go on."""
+        switched = [group.advance(duration_s) for group in self.groups]
+        if any(switched):
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Hands the states on to what vehicles and cameras see."""
+        lights = self.lights.values()
+        self._states[:] = [light.state for light in lights]
+        self.head_solids["lights"] = [light.lamps for light in lights]
+        self._changed = True
+
+    def write_records(self, records: Records) -> None:
+        """Brings the lights' records up to date."""
+        if not self.lights:
+            return
+        state = records.rows["state"]
+        elapsed = np.array([group.elapsed_s for group in self.groups], np.float32)
+        state[self._records, ELAPSED] = elapsed[self._group_of].view(np.uint8).reshape(-1, 4)
+        if self._changed:
+            self._changed = False
+            for light in self.lights.values():
+                light.write_record(records.rows[light.record])
+
+    def tell(self, bodies: Bodies, frame: int) -> None:
+        """Lets every vehicle know its speed limit, the light that concerns it and what it shows."""
+        if not bodies.count:
+            return
+        stretches = self._stretches
+        if len(stretches.points):
+            heed(
+                bodies.bytes,
+                bodies.count,
+                stretches.lines,
+                stretches.points,
+                stretches.half_widths,
+                stretches.middles,
+                stretches.light_of,
+                self._ids,
+                self._states,
+            )
+        if bodies.count != self._last_count or frame % _LIMIT_TICKS == 0:
+            self._last_count = bodies.count
+            self._tell_limits(bodies)
+
+    def _tell_limits(self, bodies: Bodies) -> None:
+        rows = bodies.rows
+        if self._limit_kmh is not None:
+            rows["speed_limit"] = self._limit_kmh
+            return
+        index = self._network.lane_index
+        places = index.locate(np.column_stack([rows["x"], rows["y"]]), rows["yaw"])
+        found = (places.lane >= 0) & (rows["kind"] == VEHICLE)
+        points = index.points_at(places.lane[found], places.along_m[found])
+        rows["speed_limit"][found] = 3.6 * index.speed_mps[points]
+
+
+def _is_on_lane(network: RoadNetwork, signal: Signal) -> bool:
+    place = network.lane_index.nearest(signal.x_m, signal.y_m, reach_m=10.0)
+    if place is None:
+        return False
+    index = network.lane_index
+    width = index.width_m[index.start[place.lane] : index.start[place.lane + 1]].max()
+    return place.distance_m < width / 2.0
+
+
+class _Stretches:
+    """The pieces of lane before the stop lines of lights, as compiled code takes them.
+
+    Attributes:
+        lines: float64 (M, STRETCH_M + 1, 2), centres from the line backwards, a metre apart.
+        points: int32 (M,), how many of them there are.
+        half_widths: float64 (M,), of the lanes.
+        middles: float64 (M, 3), x, y and radius of a circle around each stretch.
+        light_of: int32 (M,), which light.
+    """
+
+    def __init__(self, network: RoadNetwork, signal_ids: list[str]) -> None:
+        number = {signal_id: index for index, signal_id in enumerate(signal_ids)}
+        rows = list(_lines_back(network, number))
+        self.lines: Floats = np.zeros((len(rows), STRETCH_M + 1, 2))
+        self.points = np.array([len(line) for _, line, _ in rows], np.int32)
+        self.half_widths = np.array([width / 2.0 for _, _, width in rows])
+        self.middles: Floats = np.zeros((len(rows), 3))
+        self.light_of = np.array([light for light, _, _ in rows], np.int32)
+        for row, (_, line, width) in enumerate(rows):
+            self.lines[row, : len(line)] = line
+            middle = line.mean(axis=0)
+            radius = float(np.hypot(*(line - middle).T).max()) + width
+            self.middles[row] = *middle, radius
+
+
+def _lines_back(
+    network: RoadNetwork, number: dict[str, int]
+) -> Iterator[tuple[int, Floats, float]]:
+    """For each stop line of a light: which light, the lane's centre backwards, its width."""
+    index = network.lane_index
+    for stop in network.stop_lines:
+        row = index.row.get((stop.road_id, stop.section, stop.lane_id), -1)
+        if stop.signal_id not in number or row < 0:
+            continue
+        line_m = index.along(row, stop.s_m)
+        count = min(STRETCH_M, int(line_m)) + 1
+        if count >= 2:
+            places = line_m - np.arange(count, dtype=np.float64)
+            poses = index.poses(np.full(count, row, np.int32), places)
+            (x0, y0), (x1, y1) = stop.start, stop.end
+            width = float(np.hypot(x1 - x0, y1 - y0))
+            yield number[stop.signal_id], poses[:, :2], width
