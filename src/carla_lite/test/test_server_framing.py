@@ -96,6 +96,14 @@ def test_a_length_beyond_the_limits_is_refused_before_its_content_comes(head: by
         buffer.has_message()
 
 
+def test_a_map_with_a_list_for_a_key_is_refused() -> None:
+    buffer = MessageBuffer()
+    buffer.feed(b"\x81\x91\x01\x02")
+    assert buffer.has_message()
+    with pytest.raises(ValueError, match="bad key"):
+        buffer.take()
+
+
 def test_many_small_items_are_refused_though_their_bytes_are_few() -> None:
     buffer = MessageBuffer()
     with pytest.raises(ValueError, match=f"more than {MAX_MESSAGE_ITEMS} items"):

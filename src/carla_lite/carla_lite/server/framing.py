@@ -50,11 +50,15 @@ class MessageBuffer:
         """The first message, after `has_message` has said yes.
 
         Raises:
-            ValueError: text that is no UTF-8, or too many lists within one another.
+            ValueError: text that is no UTF-8, too many lists within one another, or a map with a
+                key that Python cannot have.
         """
         end = self._framer.position
         with memoryview(self._data) as view, view[:end] as message:
-            built = msgpack.unpackb(message, raw=False, strict_map_key=False)
+            try:
+                built = msgpack.unpackb(message, raw=False, strict_map_key=False)
+            except TypeError as error:
+                raise ValueError(f"a map with a bad key: {error}") from None
         del self._data[:end]
         self._framer.reset()
         return built
