@@ -12,6 +12,7 @@ _FLAGS = [
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fvisibility=hidden",
+    "-Wno-psabi",  # generic vectors only pass between functions that are inlined
     "-g0",
 ]
 _EXTENSIONS = [
@@ -34,7 +35,7 @@ setup(
     maintainer="td3_driving developers",
     maintainer_email="maintainers@td3-driving.example",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={"": ["py.typed", "*.pyx", "*.h"]},
+    package_data={"": ["py.typed", "*.pyx", "*.pxd", "*.h"]},
     ext_modules=cythonize(
         _EXTENSIONS,
         build_dir="build/cython",

@@ -65,46 +65,6 @@ def test_another_seed_gives_other_noise_and_another_ground() -> None:
     assert states[1] != others[1] and pictures != other_pictures
 
 
-def test_two_vehicles_meeting_head_on_stop_and_both_feel_it(world: World) -> None:
-    first = world.spawn("vehicle.tesla.model3", Transform())
-    second = world.spawn("vehicle.tesla.model3", Transform(Vector3(8.0), Rotation(0.0, 180.0, 0.0)))
-    world.set_target_velocity(first.id, Vector3(6.0))
-    world.set_target_velocity(second.id, Vector3(-6.0))
-    events = []
-    for _ in range(20):
-        world.tick()
-        events += world.collisions
-    assert [(event.actor_id, event.other_id) for event in events[:2]] == [
-        (first.id, second.id),
-        (second.id, first.id),
-    ]
-    assert events[0].impulse.x == pytest.approx(-1800.0 * 6.0, rel=0.05)
-    assert events[0].impulse.x == -events[1].impulse.x
-    assert abs(first.velocity.x) < 0.1 and abs(second.velocity.x) < 0.1
-    assert second.transform.location.x - first.transform.location.x >= 4.78
-
-
-def test_a_rear_end_collision_pushes_the_car_ahead(world: World) -> None:
-    behind = world.spawn("vehicle.tesla.model3", Transform())
-    ahead = world.spawn("vehicle.carlamotors.carlacola", Transform(Vector3(7.0)))
-    world.set_target_velocity(behind.id, Vector3(10.0))
-    for _ in range(10):
-        world.tick()
-    shared = 10.0 * 1800.0 / (1800.0 + 6500.0)
-    assert ahead.velocity.x == pytest.approx(shared, rel=0.1)
-    assert behind.velocity.x == pytest.approx(shared, rel=0.1)
-
-
-def test_a_prop_does_not_move(world: World) -> None:
-    car = world.spawn("vehicle.tesla.model3", Transform())
-    barrier = world.spawn("static.prop.streetbarrier", Transform(Vector3(5.0)))
-    world.apply_control(car.id, VehicleControl(throttle=1.0))
-    for _ in range(60):
-        world.tick()
-    assert barrier.transform.location == Vector3(5.0)
-    assert car.transform.location.x < 5.0 - 0.65 - 2.39
-
-
 def test_a_cameras_own_car_is_hidden_only_from_inside(world: World) -> None:
     car = _car(world)
     inside = world.spawn("sensor.camera.rgb", ROOF, SMALL, car.id)

@@ -7,13 +7,11 @@ import logging
 import os
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 
 from carla_lite import __version__
 from carla_lite.roads import UnknownMapError
 from carla_lite.server import CARLA_VERSION, PortInUseError, Server
-from carla_lite.world.warmup import warm_up
 
 _DESCRIPTION = f"""\
 A stand-in for the CARLA {CARLA_VERSION} simulator: the unmodified `carla` client connects to it,
@@ -36,8 +34,6 @@ It ends cleanly on Ctrl-C and SIGTERM.
 """
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PARENT_POLL_S = 0.5
-_SLOW_START_S = 2.0
-_COMPILING = "carla-lite: compiling the renderer, which happens once per installation"
 
 
 def _port(text: str) -> int:
@@ -169,11 +165,6 @@ def _run(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    notice = threading.Timer(_SLOW_START_S, print, (_COMPILING,), {"file": sys.stderr})
-    notice.daemon = True
-    notice.start()
-    warm_up()
-    notice.cancel()
     asyncio.run(_serve(server, parent if options.exit_with_parent else None))
     # Under `ros2 launch` Ctrl-C comes twice; what is left is the interpreter's own end.
     for number in _STOP_SIGNALS:

@@ -202,7 +202,7 @@ def encode_actor(actor: Actor, stream_port: int) -> Wire:
     blueprint = actor.blueprint
     kinds = {a.name: int(a.kind) for a in blueprint.attributes} if blueprint else {}
     attributes = [[name, kinds[name], value] for name, value in actor.attributes.items()]
-    tag = blueprint.semantic_tag if blueprint else None
+    tag = actor.semantic_tag
     streams = isinstance(actor, Sensor) and actor.streams
     return [
         actor.id,

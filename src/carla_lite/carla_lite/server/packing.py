@@ -8,11 +8,7 @@ import struct
 import time
 from enum import IntEnum
 
-from carla_lite.world import (
-    ActorSnapshot,
-    Transform,
-    WorldSnapshot,
-)
+from carla_lite.world import Transform, World
 
 Parts = list[bytes | memoryview]
 """One message in pieces, to be sent back to back without joining them."""
@@ -37,14 +33,6 @@ class MessageType(IntEnum):
 
 _HEADER = struct.Struct("<QQd6f")
 _WORLD = struct.Struct("<QdfiiiI")
-_ACTOR = struct.Struct("<IB15f54x")
-# The record's 54-byte union, as a vehicle fills it: control, speed limit (km/h), traffic light
-# state, whether it is at a light, the light's id, failure state.
-_VEHICLE = struct.Struct("<IB15ffff???ifB?IB24x")
-
-_ACTIVE = 1
-_SPEED_LIMIT_KMH = 30.0
-_LIGHT_GREEN, _AT_NO_LIGHT, _NO_LIGHT_ID, _NO_FAILURE = 2, False, 0, 0
 _MAP_CHANGED = 1
 
 
@@ -54,44 +42,23 @@ def pack_header(kind: MessageType, frame: int, elapsed_s: float, transform: Tran
     return _HEADER.pack(kind, frame, elapsed_s, *location, *rotation)
 
 
-_NOWHERE = Transform()
+_NOWHERE = (0.0,) * 6
 
 
-def pack_world_state(snapshot: WorldSnapshot, *, map_changed: bool = False) -> bytes:
-    """Header, episode and one record of 119 bytes for each actor."""
-    parts = [
-        pack_header(MessageType.WORLD_STATE, snapshot.frame, snapshot.elapsed_s, _NOWHERE),
-        _WORLD.pack(
-            snapshot.episode_id,
-            time.monotonic(),
-            snapshot.delta_s,
-            0,
-            0,
-            0,
-            _MAP_CHANGED if map_changed else 0,
-        ),
-    ]
-    parts.extend(_pack_actor(actor) for actor in snapshot.actors)
-    return b"".join(parts)
-
-
-def _pack_actor(actor: ActorSnapshot) -> bytes:
-    actor_id, (location, rotation), velocity, spin, acceleration, control = actor
-    moving = (actor_id, _ACTIVE, *location, *rotation, *velocity, *spin, *acceleration)
-    if control is None:
-        return _ACTOR.pack(*moving)
-    return _VEHICLE.pack(
-        *moving,
-        control.throttle,
-        control.steer,
-        control.brake,
-        control.hand_brake,
-        control.reverse,
-        control.manual_gear_shift,
-        control.gear,
-        _SPEED_LIMIT_KMH,
-        _LIGHT_GREEN,
-        _AT_NO_LIGHT,
-        _NO_LIGHT_ID,
-        _NO_FAILURE,
+def pack_world_state(world: World, *, map_changed: bool = False) -> bytes:
+    """Header, episode and the record of each actor, see `carla_lite.world.records`."""
+    return b"".join(
+        (
+            _HEADER.pack(MessageType.WORLD_STATE, world.frame, world.elapsed_s, *_NOWHERE),
+            _WORLD.pack(
+                world.episode_id,
+                time.monotonic(),
+                world.delta_s,
+                0,
+                0,
+                0,
+                _MAP_CHANGED if map_changed else 0,
+            ),
+            world.population.records.tobytes(),
+        )
     )

@@ -101,19 +101,19 @@ class Simulation:
         self.world.load(map_name or self.world.map_name)
         if reset_settings:
             self.apply_settings(EpisodeSettings())
-        self._send(WORLD_STREAM_ID, [pack_world_state(self.world.snapshot(), map_changed=True)])
+        self._send(WORLD_STREAM_ID, [pack_world_state(self.world, map_changed=True)])
 
     def _welcome(self, stream_id: int) -> Parts | None:
         """A new client sees the world at once, even when nobody ticks."""
         if stream_id == WORLD_STREAM_ID:
-            return [pack_world_state(self.world.snapshot())]
+            return [pack_world_state(self.world)]
         return None
 
     def _step(self) -> None:
         """Ticks and publishes; `_draining` is what has to be waited for before the next one."""
         world, streams = self.world, self.streams
         world.tick()
-        prompt = self._send(WORLD_STREAM_ID, [pack_world_state(world.snapshot())])
+        prompt = self._send(WORLD_STREAM_ID, [pack_world_state(world)])
         for collision in world.collisions:
             prompt &= self._publish(collision)
         for sensor in world.due:
@@ -159,7 +159,7 @@ class Simulation:
                 port = self.streams.port
                 message = pack_collision(
                     codec.encode_actor(world.population.actor(collision.actor_id), port),
-                    codec.encode_actor(world.population.actor(collision.other_id), port),
+                    codec.encode_actor(collision.other, port),
                     collision.impulse,
                     world.frame,
                     world.elapsed_s,

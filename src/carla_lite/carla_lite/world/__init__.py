@@ -1,6 +1,6 @@
 """The simulated world: blueprints, actors, vehicle dynamics, sensors and one tick of time."""
 
-from carla_lite.world.actors import Actor, Attachment, Sensor, Vehicle
+from carla_lite.world.actors import Actor, Attachment, Sensor
 from carla_lite.world.collisions import Collision
 from carla_lite.world.dynamics import VehicleControl, VehiclePhysics
 from carla_lite.world.environment import EpisodeSettings, Weather
@@ -21,6 +21,8 @@ from carla_lite.world.sensors import (
     RadarReading,
 )
 from carla_lite.world.snapshot import ActorSnapshot, WorldSnapshot
+from carla_lite.world.vehicle import Vehicle
+from carla_lite.world.walker import Walker, WalkerControl
 from carla_lite.world.world import BLUEPRINTS, World
 
 __all__ = [
@@ -47,6 +49,8 @@ __all__ = [
     "Vehicle",
     "VehicleControl",
     "VehiclePhysics",
+    "Walker",
+    "WalkerControl",
     "Weather",
     "World",
     "WorldError",

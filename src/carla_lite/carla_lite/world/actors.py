@@ -1,33 +1,12 @@
-"""The things in a world: vehicles, sensors, props and the spectator."""
+"""The things in a world, whatever they are: sensors, the spectator; bodies are in `body`."""
 
 import math
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-import numpy as np
-from numpy.typing import NDArray
-
-from carla_lite.world.blueprints import Blueprint
-from carla_lite.world.dynamics import (
-    SPEED,
-    STATE_SIZE,
-    WHEEL,
-    YAW,
-    YAW_RATE,
-    VehicleControl,
-    VehiclePhysics,
-    X,
-    Y,
-    advance,
-)
-from carla_lite.world.geometry import (
-    ORIGIN,
-    BoundingBox,
-    Rotation,
-    Transform,
-    Vector3,
-    wrap_deg,
-)
+from carla_lite.world.blueprints import Blueprint, SemanticTag
+from carla_lite.world.geometry import ORIGIN, BoundingBox, Transform, Vector3
+from carla_lite.world.records import Record
 from carla_lite.world.sensor_blueprints import LANE_INVASION
 
 
@@ -44,9 +23,10 @@ class Attachment(IntEnum):
 
 @dataclass(slots=True, eq=False)
 class Actor:
-    """Anything with an id and a place; also what a static prop and the spectator are.
+    """Anything with an id and a place; also what the spectator is.
 
     With a parent, `mount` is the place on it and `transform` follows at the end of every tick.
+    `record` is the index of its snapshot record, see `Population`.
     """
 
     id: int
@@ -57,6 +37,12 @@ class Actor:
     parent_id: int = 0
     mount: Transform = field(default_factory=Transform)
     attachment: Attachment = Attachment.RIGID
+    record: int = -1
+
+    @property
+    def semantic_tag(self) -> SemanticTag | None:
+        """What it is in a segmentation; None for what nobody sees."""
+        return self.blueprint.semantic_tag if self.blueprint else None
 
     @property
     def bounding_box(self) -> BoundingBox:
@@ -72,6 +58,10 @@ class Actor:
     def velocity(self) -> Vector3:
         """World frame, m/s."""
         return ORIGIN
+
+    def write_record(self, record: Record) -> None:
+        """Writes what a snapshot tells of it; its id is there already."""
+        record["transform"] = (*self.transform.location, *self.transform.rotation)
 
     def teleport(self, transform: Transform) -> None:
         """Puts the actor somewhere else."""
@@ -123,98 +113,3 @@ class Sensor(Actor):
     def streams(self) -> bool:
         """Whether the server sends its data; lane invasion is worked out by the client."""
         return self.type_id != LANE_INVASION
-
-
-@dataclass(slots=True, eq=False)
-class Vehicle(Actor):
-    """A car, van or truck."""
-
-    physics: VehiclePhysics = field(default_factory=VehiclePhysics)
-    control: VehicleControl = field(default_factory=VehicleControl)
-    simulate_physics: bool = True
-    lights: int = 0
-    state: NDArray[np.float64] = field(default_factory=lambda: np.zeros(STATE_SIZE))
-    acceleration: Vector3 = ORIGIN
-    _constants: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    _last_velocity: Vector3 = ORIGIN
-
-    def __post_init__(self) -> None:
-        self._constants = self.physics.as_array()
-        self.teleport(self.transform)
-
-    @property
-    def speed_mps(self) -> float:
-        """Along the body; negative when it rolls backwards."""
-        return float(self.state[SPEED])
-
-    @property
-    def yaw_rate_rad_s(self) -> float:
-        """Positive when it turns to the right."""
-        return float(self.state[YAW_RATE])
-
-    @property
-    def velocity(self) -> Vector3:
-        """World frame, m/s."""
-        speed, yaw = self.speed_mps, float(self.state[YAW])
-        return Vector3(speed * math.cos(yaw), speed * math.sin(yaw), 0.0)
-
-    @velocity.setter
-    def velocity(self, velocity: Vector3) -> None:
-        """Takes the part along the body: wheels do not roll sideways."""
-        yaw = float(self.state[YAW])
-        self.state[SPEED] = velocity.x * math.cos(yaw) + velocity.y * math.sin(yaw)
-        self._last_velocity = self.velocity  # a push from outside is no acceleration to measure
-
-    def pose(self) -> tuple[float, float, float]:
-        """x, y (m) and yaw (rad) right now, also in the middle of a tick."""
-        x, y, yaw = self.state[:3].tolist()
-        return x, y, yaw
-
-    def teleport(self, transform: Transform) -> None:
-        """Puts the vehicle elsewhere with straight wheels; it keeps its velocity, as in CARLA."""
-        velocity = self.velocity
-        self.transform = transform
-        self.state[X], self.state[Y] = transform.location.x, transform.location.y
-        self.state[YAW] = math.radians(transform.rotation.yaw)
-        self.state[WHEEL] = self.state[YAW_RATE] = 0.0
-        self.velocity = velocity
-
-    def halt(self) -> None:
-        """Takes all motion out of it."""
-        self.state[SPEED] = self.state[WHEEL] = self.state[YAW_RATE] = 0.0
-        self._last_velocity = ORIGIN
-
-    def drive(self, duration_s: float) -> None:
-        """Obeys its control for a while; it stands on the road from then on."""
-        if self.simulate_physics:
-            control = self.control
-            advance(
-                self.state,
-                self._constants,
-                control.throttle,
-                control.steer,
-                control.brake,
-                control.hand_brake,
-                control.reverse,
-                duration_s,
-            )
-
-    def settle(self, duration_s: float) -> None:
-        """Brings pose and acceleration up to date with the state at the end of a tick."""
-        if self.simulate_physics:
-            x, y, yaw = self.pose()
-            self.transform = Transform(
-                Vector3(x, y, 0.0), Rotation(0.0, wrap_deg(math.degrees(yaw)), 0.0)
-            )
-        before, now = self._last_velocity, self.velocity
-        self._last_velocity = now
-        self.acceleration = Vector3(
-            (now.x - before.x) / duration_s, (now.y - before.y) / duration_s, 0.0
-        )
-
-    def push(self, dx: float, dy: float, velocity: Vector3) -> None:
-        """Moves it out of a collision and leaves it the velocity which its wheels allow."""
-        self.state[X] += dx
-        self.state[Y] += dy
-        yaw = float(self.state[YAW])
-        self.state[SPEED] = velocity.x * math.cos(yaw) + velocity.y * math.sin(yaw)

@@ -1,24 +1,43 @@
-"""Which upright boxes overlap, by the separating-axis theorem in the plane, and what follows."""
+"""Contacts: which bodies touch each other and what stands fast, and what follows."""
 
-import math
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from carla_lite.world.actors import Actor, Vehicle
-from carla_lite.world.geometry import Vector3
+from carla_lite.scenery.solids import Material, Shape, Solids, Tag
+from carla_lite.world import _contacts
+from carla_lite.world.actors import Actor
+from carla_lite.world.blueprints import Blueprint
+from carla_lite.world.geometry import BoundingBox, Rotation, Transform, Vector3
+from carla_lite.world.population import Population
+
+CELL_M = 16.0
+OVERHEAD_M = 2.5
+"""What hangs higher, such as the crown of a tree, stops nobody."""
+_KERB_M = 0.2
+_INSCRIBED = 0.7071
+"""Half side of the square in a circle of radius one."""
 
 
-@njit(cache=True)
-def _reach(box: NDArray[np.float64], ax: float, ay: float) -> float:
-    """Half the shadow which a box throws on the axis (ax, ay)."""
-    cos, sin = math.cos(box[4]), math.sin(box[4])
-    return box[2] * abs(cos * ax + sin * ay) + box[3] * abs(cos * ay - sin * ax)
+class Collision(NamedTuple):
+    """What one of the two sides of a contact feels; the other side has its own.
+
+    Attributes:
+        actor_id: who feels it.
+        other_id: whom it touched; 0 for a piece of the map.
+        impulse: N s on the actor, world frame.
+        other: whom it touched; for a piece of the map CARLA's stand-in, "static.building" and so
+            on, an actor which is in no world.
+    """
+
+    actor_id: int
+    other_id: int
+    impulse: Vector3
+    other: Actor
 
 
-@njit(cache=True)
 def separation(
     first: NDArray[np.float64], second: NDArray[np.float64]
 ) -> tuple[float, float, float]:
@@ -31,124 +50,138 @@ def separation(
         depth (m), normal x, normal y: the unit normal points from second to first; a depth of 0
         means that they do not overlap.
     """
-    dx, dy = first[0] - second[0], first[1] - second[1]
-    near = math.hypot(first[2], first[3]) + math.hypot(second[2], second[3])
-    if dx * dx + dy * dy > near * near:
-        return 0.0, 0.0, 0.0
-    depth, normal_x, normal_y = np.inf, 0.0, 0.0
-    for which in range(4):
-        yaw = (first[4] if which < 2 else second[4]) + (which % 2) * 0.5 * math.pi
-        ax, ay = math.cos(yaw), math.sin(yaw)
-        gap = dx * ax + dy * ay
-        overlap = _reach(first, ax, ay) + _reach(second, ax, ay) - abs(gap)
-        if overlap <= 0.0:
-            return 0.0, 0.0, 0.0
-        if overlap < depth:
-            sign = 1.0 if gap >= 0.0 else -1.0
-            depth, normal_x, normal_y = overlap, sign * ax, sign * ay
+    depth, normal_x, normal_y = _contacts.separation(
+        np.ascontiguousarray(first, np.float64), np.ascontiguousarray(second, np.float64)
+    )
     return depth, normal_x, normal_y
 
 
-@njit(cache=True)
-def overlapping_pairs(
-    boxes: NDArray[np.float64], movable: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Every overlapping pair of which at least one can move, in a fixed order.
-
-    Args:
-        boxes: float64 (K, 5), rows as `separation` takes them.
-        movable: bool (K,).
-
-    Returns:
-        float64 (P, 5): index of the first and of the second box, depth (m), normal x, normal y.
-    """
-    pairs = []
-    for i in range(len(boxes)):
-        for j in range(i + 1, len(boxes)):
-            if movable[i] or movable[j]:
-                depth, normal_x, normal_y = separation(boxes[i], boxes[j])
-                if depth > 0.0:
-                    pairs.append((float(i), float(j), depth, normal_x, normal_y))
-    found = np.empty((len(pairs), 5))
-    for row in range(len(pairs)):
-        for column in range(5):
-            found[row, column] = pairs[row][column]
-    return found
-
-
-class Collision(NamedTuple):
-    """What one of the two sides of a contact feels; the other side has its own.
+@dataclass(frozen=True, eq=False)
+class Obstacles:
+    """What stands fast on a map, in a grid of square cells.
 
     Attributes:
-        actor_id: who feels it.
-        other_id: whom it touched.
-        impulse: N s on the actor, world frame.
+        solids: those parts of the map which anyone can bump into.
+        grid: their boxes by cells; None when there are none.
     """
 
-    actor_id: int
-    other_id: int
-    impulse: Vector3
+    solids: Solids
+    grid: _contacts.Grid | None
+    _actors: dict[int, Actor] = field(default_factory=dict)
+
+    @staticmethod
+    def build(solids: Solids) -> "Obstacles":
+        """Takes a map's solids; leaves out kerbs and what hangs overhead.
+
+        An ellipsoid counts as the square within it, as wide as it is at `OVERHEAD_M`.
+        """
+        centre, half = solids["centre"].astype(float), solids["half"].astype(float)
+        low, high = centre[:, 2] - half[:, 2], centre[:, 2] + half[:, 2]
+        kept = (low < OVERHEAD_M) & (high > _KERB_M)
+        round_ones = solids["shape"] == Shape.ELLIPSOID
+        rise = np.clip((centre[:, 2] - OVERHEAD_M) / half[:, 2], 0.0, 1.0)
+        share = np.where(round_ones, _INSCRIBED * np.sqrt(1.0 - rise**2), 1.0)
+        # Leaves which begin above the knee are pushed aside.
+        kept &= ~((solids["material"] == Material.FOLIAGE) & (low > 0.5))
+        boxes = np.column_stack(
+            [
+                centre[:, :2],
+                half[:, :2] * share[:, None],
+                solids["heading"].astype(float),
+                np.minimum(low, 0.0),
+                np.minimum(high, OVERHEAD_M),
+            ]
+        )[kept]
+        return Obstacles(solids[kept], _grid(np.ascontiguousarray(boxes)) if kept.any() else None)
+
+    def actor(self, index: int) -> Actor:
+        """CARLA's stand-in for one of the solids."""
+        if index not in self._actors:
+            self._actors[index] = self._stand_in(index)
+        return self._actors[index]
+
+    def _stand_in(self, index: int) -> Actor:
+        solid = self.solids[index]
+        tag = Tag(int(solid["tag"]))
+        x, y, z = solid["centre"].tolist()
+        yaw = float(np.degrees(np.arctan2(solid["heading"][1], solid["heading"][0])))
+        name = f"static.{tag.name.lower().replace('_', '')}"  # as CARLA names them in events
+        box = BoundingBox(Vector3(), Vector3(*solid["half"].tolist()))
+        return Actor(
+            0,
+            name,
+            Transform(Vector3(x, y, z), Rotation(0.0, yaw, 0.0)),
+            blueprint=Blueprint(name, (), box, semantic_tag=tag),
+        )
 
 
-def resolve(bodies: list[Actor]) -> list[Collision]:
-    """Parts the bodies which overlap and takes the speed at which they closed on each other.
+def _grid(boxes: NDArray[np.float64]) -> _contacts.Grid:
+    """Sorts boxes into all the cells which their bounds touch."""
+    cos, sin = np.abs(boxes[:, 4]), np.abs(boxes[:, 5])
+    reach = np.column_stack(
+        [cos * boxes[:, 2] + sin * boxes[:, 3], sin * boxes[:, 2] + cos * boxes[:, 3]]
+    )
+    origin = (boxes[:, :2] - reach).min(axis=0)
+    first = ((boxes[:, :2] - reach - origin) // CELL_M).astype(int)
+    last = ((boxes[:, :2] + reach - origin) // CELL_M).astype(int)
+    columns, lines = (last.max(axis=0) + 1).tolist()
+    cells, items = [], []
+    for item, ((west, north), (east, south)) in enumerate(zip(first, last, strict=True)):
+        for line in range(north, south + 1):
+            for column in range(west, east + 1):
+                cells.append(line * columns + column)
+                items.append(item)
+    order = np.argsort(cells, kind="stable")
+    starts = np.searchsorted(np.asarray(cells)[order], np.arange(columns * lines + 1))
+    return _contacts.Grid(
+        boxes,
+        starts.astype(np.int32),
+        np.asarray(items, np.int32)[order],
+        float(origin[0]),
+        float(origin[1]),
+        CELL_M,
+        int(columns),
+    )
 
-    Props are immovable. Two vehicles share the way out equally and leave with the common normal
-    velocity of an inelastic impact.
 
-    Args:
-        bodies: everything that can be bumped into.
+class Collider:
+    """Finds and resolves the contacts of a world.
 
-    Returns:
-        Two entries per contact, one for each side, in a fixed order.
+    Two bodies leave a contact as rigid bodies do, with a little bounce and friction, turned when
+    they were hit off their middle; momentum is kept between two that physics moves. Everything
+    else stands fast.
     """
-    if len(bodies) < 2:
-        return []
-    boxes = np.array([body.footprint() for body in bodies])
-    movable = np.array([isinstance(body, Vehicle) and body.simulate_physics for body in bodies])
-    collisions: list[Collision] = []
-    for i, j, depth, normal_x, normal_y in overlapping_pairs(boxes, movable).tolist():
-        first, second = bodies[int(i)], bodies[int(j)]
-        if first.parent_id == second.id or second.parent_id == first.id:
-            continue
-        impulse = _part(first, second, depth, normal_x, normal_y)
-        push = Vector3(impulse * normal_x, impulse * normal_y, 0.0)
-        back = Vector3(-push.x, -push.y, 0.0)
-        collisions.append(Collision(first.id, second.id, push))
-        collisions.append(Collision(second.id, first.id, back))
-    return collisions
 
+    def __init__(self) -> None:
+        self._order = np.zeros(0, np.int32)
+        self._low = np.zeros(0)
 
-def _inverse_mass(body: Actor) -> float:
-    if isinstance(body, Vehicle) and body.simulate_physics:
-        return 1.0 / body.physics.mass_kg
-    return 0.0
+    def resolve(self, population: Population, obstacles: Obstacles) -> list[Collision]:
+        """Parts everything that overlaps.
 
+        Args:
+            population: whose bodies are moved apart.
+            obstacles: what stands fast.
 
-def _part(first: Actor, second: Actor, depth: float, normal_x: float, normal_y: float) -> float:
-    """Moves a pair apart along the normal and returns the size of the impulse in N s."""
-    give_first, give_second = _inverse_mass(first), _inverse_mass(second)
-    velocity_first, velocity_second = first.velocity, second.velocity
-    closing = (velocity_second.x - velocity_first.x) * normal_x + (
-        velocity_second.y - velocity_first.y
-    ) * normal_y
-    impulse = max(0.0, closing) / (give_first + give_second)
-    share = 0.5 if give_first and give_second else 1.0
-    for body, velocity, give, sign in (
-        (first, velocity_first, give_first, 1.0),
-        (second, velocity_second, give_second, -1.0),
-    ):
-        if isinstance(body, Vehicle) and give:
-            way, change = sign * share * depth, sign * impulse * give
-            body.push(
-                way * normal_x,
-                way * normal_y,
-                Vector3(velocity.x + change * normal_x, velocity.y + change * normal_y, 0.0),
-            )
-    return impulse
-
-
-def is_occupied(body: Actor, others: list[Actor]) -> bool:
-    """Whether a body's box overlaps any of the others'."""
-    box = np.array(body.footprint())
-    return any(separation(box, np.array(other.footprint()))[0] > 0.0 for other in others)
+        Returns:
+            For a contact of two bodies one entry for each, then those with obstacles, in a fixed
+            order.
+        """
+        rows, bodies = population.rows, population.bodies
+        if not bodies:
+            return []
+        found: list[Collision] = []
+        if len(bodies) > 1:
+            if len(self._order) != len(bodies):
+                self._order = np.arange(len(bodies), dtype=np.int32)
+                self._low = np.zeros(len(bodies))
+            for i, j, x, y in _contacts.resolve_pairs(
+                rows.bytes, rows.count, self._order, self._low
+            ):
+                first, second = bodies[i], bodies[j]
+                found.append(Collision(first.id, second.id, Vector3(x, y, 0.0), second))
+                found.append(Collision(second.id, first.id, Vector3(-x, -y, 0.0), first))
+        if obstacles.grid is not None:
+            for i, item, x, y in obstacles.grid.resolve(rows.bytes, rows.count):
+                found.append(Collision(bodies[i].id, 0, Vector3(x, y, 0.0), obstacles.actor(item)))
+        return found

@@ -7,20 +7,14 @@ drive at 8 m/s, slides wide when cornered too fast and needs a moment to answer 
 import math
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from carla_lite.world._dynamics import advance as _advance
+from carla_lite.world._motion import advance as _advance
+from carla_lite.world.bodies import Bodies
 from carla_lite.world.errors import InvalidValueError
 
 MAX_SUBSTEP_S = 0.025
 MAX_SPEED_MPS = 200.0
 """The fastest a client may throw a vehicle with set_target_velocity."""
 MAX_SPIN_DEG_S = 3600.0
-
-# Rows of a state vector.
-X, Y, YAW, SPEED, WHEEL, YAW_RATE = range(6)
-STATE_SIZE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +35,6 @@ class VehiclePhysics:
     drag_per_m: float = 0.0004
     wheel_radius_m: float = 0.35
     wheels: int = 4
-
-    def as_array(self) -> NDArray[np.float64]:
-        """The figures in the order `advance` reads them."""
-        return np.array(
-            [
-                self.wheelbase_m,
-                self.max_wheel_angle_rad,
-                self.steering_lag_s,
-                self.yaw_lag_s,
-                self.lateral_limit_mps2,
-                self.acceleration_mps2,
-                self.top_speed_mps,
-                self.brake_mps2,
-                self.hand_brake_mps2,
-                self.rolling_mps2,
-                self.drag_per_m,
-            ]
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,27 +72,17 @@ class VehicleControl:
         )
 
 
-def advance(
-    state: NDArray[np.float64],
-    physics: NDArray[np.float64],
-    throttle: float,
-    steer: float,
-    brake: float,
-    hand_brake: bool,
-    reverse: bool,
-    duration_s: float,
-) -> None:
-    """Moves one vehicle on by `duration_s`, in equal substeps of at most 25 ms, in place.
+def advance(bodies: Bodies, duration_s: float) -> None:
+    """Moves all bodies on, in place; vehicles in equal substeps of at most 25 ms.
+
+    A vehicle is driven along its body by `VehiclePhysics`. What its tyres do not allow - a slide
+    across the body, a spin beyond what its wheels steer - comes only from outside, by collisions
+    and pushes, and friction takes it away at the tyres' limit. Walkers walk; walkers who fell and
+    props slide. What is in the air falls, or floats without gravity, as it went.
 
     Args:
-        state: float64 (6,): x, y (m), yaw (rad), speed along the body (m/s, negative when it
-            rolls backwards), angle of the front wheels (rad), yaw rate (rad/s).
-        physics: `VehiclePhysics.as_array()`.
-        throttle: 0 to 1.
-        steer: -1 to 1, positive to the right.
-        brake: 0 to 1.
-        hand_brake: whether the hand brake is pulled.
-        reverse: whether the throttle drives backwards.
+        bodies: those of a world.
         duration_s: simulated time.
     """
-    _advance(state, physics, throttle, steer, brake, hand_brake, reverse, duration_s, MAX_SUBSTEP_S)
+    if bodies.count:
+        _advance(bodies.bytes, bodies.count, duration_s, MAX_SUBSTEP_S)

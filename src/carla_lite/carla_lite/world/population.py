@@ -3,24 +3,25 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from carla_lite.scenery.solids import (
-    LIGHTS_BRAKE,
-    LIGHTS_LEFT,
-    LIGHTS_LOW_BEAM,
-    LIGHTS_REVERSE,
-    LIGHTS_RIGHT,
-    Solids,
-    empty,
-)
-from carla_lite.world.actors import Actor, Vehicle
+from carla_lite.scenery.solids import SOLID, Solids, empty
+from carla_lite.world._contacts import occupied
+from carla_lite.world._records import SOLID_BYTES, place_solids
+from carla_lite.world.actors import Actor
+from carla_lite.world.bodies import Bodies
+from carla_lite.world.body import Body
 from carla_lite.world.errors import SpawnError, UnknownActorError, WorldError, WrongActorKindError
-from carla_lite.world.geometry import BoundingBox, Rotation, Transform, Vector3
+from carla_lite.world.geometry import BoundingBox, Rotation, Transform, Vector3, compose
+from carla_lite.world.records import Records
 from carla_lite.world.shapes import parts_of
+from carla_lite.world.vehicle import Vehicle
+from carla_lite.world.walker import Walker
 
 MAX_ACTORS = 10_000
 _TOMBSTONES = 10_000
 _SPECTATOR_VIEW = Transform(Vector3(0.0, 0.0, 50.0), Rotation(-90.0, 0.0, 0.0))
-_PROP_COLOR_RGB = "200,110,60"
+
+if SOLID.itemsize != SOLID_BYTES:
+    raise ImportError("solids differ from the compiled code: build the extensions again")
 
 
 class Population:
@@ -28,8 +29,11 @@ class Population:
 
     Attributes:
         actors: the living by id, in the order in which they came; parents before their children.
-        vehicles: those which drive.
+        rows: what bodies are made of, in the order of `bodies`.
         bodies: those which can be bumped into.
+        vehicles, walkers: those among them.
+        attached: those with a parent.
+        records: what snapshots tell of the actors, in their order.
         spectator: CARLA's free camera, an actor which is always there.
         next_id: what the next actor will be called. Ids are never used twice, not even across
             episodes, so that no old stream or handle meets a new actor.
@@ -38,12 +42,16 @@ class Population:
     def __init__(self, first_id: int = 1) -> None:
         """Starts with the spectator alone."""
         self.actors: dict[int, Actor] = {}
+        self.rows = Bodies()
+        self.bodies: list[Body] = []
         self.vehicles: list[Vehicle] = []
-        self.bodies: list[Actor] = []
+        self.walkers: list[Walker] = []
+        self.attached: list[Actor] = []
+        self.records = Records()
         self.next_id = first_id
         self._tombstones: dict[int, BoundingBox] = {}
-        self._boxes: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
-        self._parts: dict[int, Solids] = {}
+        self._seen: tuple[NDArray[np.int32], NDArray[np.uint8], list[bool]] | None = None
+        self._solids: Solids | None = None
         self.spectator = Actor(first_id, "spectator", _SPECTATOR_VIEW)
         self.add(self.spectator)
 
@@ -63,11 +71,19 @@ class Population:
         """Takes in an actor which bears `next_id`."""
         self.next_id = actor.id + 1
         self.actors[actor.id] = actor
-        self.touch()
-        if actor.is_body:
+        actor.record = self.records.add(actor.id)
+        if actor.parent_id:
+            self.attached.append(actor)
+        if isinstance(actor, Body):
+            actor.row["record"] = actor.record
+            self.rows.add(actor.row)
             self.bodies.append(actor)
+            self._rebind()
         if isinstance(actor, Vehicle):
             self.vehicles.append(actor)
+        elif isinstance(actor, Walker):
+            self.walkers.append(actor)
+        self.write(actor)
 
     def remove(self, actor_id: int) -> None:
         """Takes an actor out and remembers its box.
@@ -80,12 +96,30 @@ class Population:
         if actor is self.spectator:
             raise WorldError("the spectator cannot be destroyed")
         del self.actors[actor_id]
-        self.touch()
-        self.bodies = [body for body in self.bodies if body is not actor]
-        self.vehicles = [vehicle for vehicle in self.vehicles if vehicle is not actor]
+        self.records.remove(actor.record)
+        for other in self.actors.values():
+            other.record -= other.record > actor.record
+        self.rows.rows["record"] -= self.rows.rows["record"] > actor.record
+        if isinstance(actor, Body):
+            index = self.bodies.index(actor)
+            actor.row = self.rows.remove(index)
+            del self.bodies[index]
+            self._rebind()
+        if isinstance(actor, Vehicle):
+            self.vehicles.remove(actor)
+        elif isinstance(actor, Walker):
+            self.walkers.remove(actor)
+        if actor.parent_id:
+            self.attached.remove(actor)
         self._tombstones[actor_id] = actor.bounding_box
         while len(self._tombstones) > _TOMBSTONES:
             del self._tombstones[next(iter(self._tombstones))]
+
+    def _rebind(self) -> None:
+        """Gives the bodies their rows, which lie elsewhere after one came or went."""
+        for body, row in zip(self.bodies, self.rows.rows, strict=True):
+            body.row = row
+        self._seen = self._solids = None
 
     def actor(self, actor_id: int) -> Actor:
         """The living actor with this id, or UnknownActorError."""
@@ -94,11 +128,26 @@ class Population:
         except KeyError:
             raise UnknownActorError(actor_id) from None
 
+    def body(self, actor_id: int) -> Body:
+        """The living vehicle, walker or prop with this id, or UnknownActorError, or
+        WrongActorKindError."""
+        actor = self.actor(actor_id)
+        if not isinstance(actor, Body):
+            raise WrongActorKindError(actor_id, actor.type_id, "vehicle, walker or prop")
+        return actor
+
     def vehicle(self, actor_id: int) -> Vehicle:
         """The living vehicle with this id, or UnknownActorError, or WrongActorKindError."""
         actor = self.actor(actor_id)
         if not isinstance(actor, Vehicle):
             raise WrongActorKindError(actor_id, actor.type_id, "vehicle")
+        return actor
+
+    def walker(self, actor_id: int) -> Walker:
+        """The living walker with this id, or UnknownActorError, or WrongActorKindError."""
+        actor = self.actor(actor_id)
+        if not isinstance(actor, Walker):
+            raise WrongActorKindError(actor_id, actor.type_id, "walker")
         return actor
 
     def bounding_box(self, actor_id: int) -> BoundingBox:
@@ -110,9 +159,31 @@ class Population:
             return self._tombstones[actor_id]
         return self.actor(actor_id).bounding_box
 
-    def touch(self) -> None:
-        """Notes that something moved, came or went."""
-        self._boxes = None
+    def is_occupied(self, body: Body) -> bool:
+        """Whether a body which is not in the world yet would overlap one that is."""
+        alone = Bodies()
+        alone.add(body.row)
+        return bool(self.rows.count and occupied(alone.bytes, self.rows.bytes, self.rows.count))
+
+    def carry(self) -> None:
+        """Takes what hangs on others along."""
+        for actor in self.attached:
+            parent = self.actors.get(actor.parent_id)
+            if parent is not None:  # parents are older than children, so they are up to date
+                actor.transform = compose(parent.transform, actor.mount)
+                self.write(actor)
+
+    def write(self, actor: Actor) -> None:
+        """Brings the record of an actor which is no body up to date; bodies write theirs together,
+        see `settle`."""
+        self._solids = None
+        if not isinstance(actor, Body):
+            actor.write_record(self.records.rows[actor.record])
+
+    def settle(self, duration_s: float = 0.0) -> None:
+        """Brings the bodies' records up to date; see `Records.update`."""
+        self._solids = None
+        self.records.update(self.rows, duration_s)
 
     def solids(self, hidden_id: int = 0) -> Solids:
         """What moves or came after the map: vehicles, walkers and props of this frame.
@@ -121,60 +192,26 @@ class Population:
             hidden_id: an actor to leave out; 0 for none.
 
         Returns:
-            SOLID (K,); the parts of one actor carry its id.
+            SOLID (K,), not to be written to; the parts of one actor carry its id.
         """
-        found = [self._solids_of(body) for body in self.bodies if body.id != hidden_id]
-        return np.concatenate(found) if found else empty()
+        if self._solids is None:
+            self._solids = self._place()
+        solids = self._solids
+        return solids[solids["id"] != hidden_id] if hidden_id else solids
 
-    def _solids_of(self, body: Actor) -> Solids:
-        if body.blueprint is None:
-            return empty()
-        if body.id not in self._parts:
-            self._parts[body.id] = parts_of(body.blueprint, body.attributes)
-        parts = self._parts[body.id].copy()
-        x, y, yaw = body.pose()
-        cos, sin = np.cos(yaw), np.sin(yaw)
-        along, across = parts["centre"][:, 0].copy(), parts["centre"][:, 1].copy()
-        parts["centre"][:, 0] = x + cos * along - sin * across
-        parts["centre"][:, 1] = y + sin * along + cos * across
-        parts["centre"][:, 2] += body.transform.location.z
-        parts["heading"] = cos, sin
-        parts["id"] = body.id
-        if isinstance(body, Vehicle):
-            parts["lights"] = _lamps(body)
-        return parts
-
-    def boxes(self, hidden_id: int = 0) -> NDArray[np.float32]:
-        """What cameras see of vehicles and props.
-
-        Args:
-            hidden_id: an actor to leave out; 0 for none.
-
-        Returns:
-            float32 (K, 10): centre x, y, z, half extents x, y, z (m), yaw (degrees), b, g, r.
-        """
-        if self._boxes is None:
-            rows = np.array([_picture_box(body) for body in self.bodies], np.float32)
-            ids = np.array([body.id for body in self.bodies], np.int64)
-            self._boxes = ids, rows.reshape(-1, 10)
-        ids, boxes = self._boxes
-        return boxes[ids != hidden_id] if hidden_id else boxes
-
-
-def _lamps(vehicle: Vehicle) -> int:
-    lights, control = vehicle.lights, vehicle.control
-    return (
-        (LIGHTS_BRAKE if control.brake > 0.0 or lights & 8 else 0)
-        | (LIGHTS_LOW_BEAM if lights & 6 else 0)
-        | (LIGHTS_REVERSE if control.reverse or lights & 64 else 0)
-        | (LIGHTS_RIGHT if lights & 16 else 0)
-        | (LIGHTS_LEFT if lights & 32 else 0)
-    )
-
-
-def _picture_box(body: Actor) -> tuple[float, ...]:
-    x, y, *_ = body.footprint()
-    box = body.bounding_box
-    height = body.transform.location.z + box.location.z
-    r, g, b = (float(part) for part in body.attributes.get("color", _PROP_COLOR_RGB).split(","))
-    return x, y, height, *box.extent, body.transform.rotation.yaw, b, g, r
+    def _place(self) -> Solids:
+        lying = [walker.has_fallen for walker in self.walkers]
+        if self._seen is None or self._seen[2] != lying:
+            parts = [
+                parts_of(body.blueprint, body.attributes, lying=body.drawn_lying())
+                if body.blueprint
+                else empty()
+                for body in self.bodies
+            ]
+            owners = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+            joined = np.concatenate([empty(), *parts])
+            self._seen = owners.astype(np.int32), joined.view(np.uint8), lying
+        whose, templates, _ = self._seen
+        placed = np.empty(len(whose), SOLID)
+        place_solids(self.rows.bytes, whose, templates, placed.view(np.uint8))
+        return placed

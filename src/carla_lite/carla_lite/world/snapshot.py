@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
-from carla_lite.world.actors import Actor, Vehicle
+from carla_lite.world.actors import Actor
+from carla_lite.world.body import Body
 from carla_lite.world.dynamics import VehicleControl
 from carla_lite.world.geometry import ORIGIN, Transform, Vector3
+from carla_lite.world.vehicle import Vehicle
 
 
 class ActorSnapshot(NamedTuple):
@@ -34,7 +36,7 @@ class WorldSnapshot(NamedTuple):
 
 def snapshot_of(actor: Actor) -> ActorSnapshot:
     """The actor as it stands now."""
-    if not isinstance(actor, Vehicle):
+    if not isinstance(actor, Body):
         return ActorSnapshot(actor.id, actor.transform)
     return ActorSnapshot(
         actor.id,
@@ -42,5 +44,5 @@ def snapshot_of(actor: Actor) -> ActorSnapshot:
         actor.velocity,
         Vector3(0.0, 0.0, actor.yaw_rate_rad_s * 57.29577951308232),
         actor.acceleration,
-        actor.control,
+        actor.control if isinstance(actor, Vehicle) else None,
     )

@@ -1,25 +1,24 @@
 """One simulated world: a map, the actors on it and the passing of time. Needs no socket."""
 
-import math
 from collections.abc import Collection
 from functools import cached_property
 
 from carla_lite.render import Conditions, Scene
 from carla_lite.roads import RoadNetwork, make_map
-from carla_lite.world import collisions
-from carla_lite.world.actors import Actor, Attachment, Sensor, Vehicle
+from carla_lite.world.actors import Actor, Attachment, Sensor
 from carla_lite.world.blueprints import Blueprint
+from carla_lite.world.body import Body
+from carla_lite.world.collisions import Collider, Collision, Obstacles
 from carla_lite.world.debug import DebugShapes
-from carla_lite.world.dynamics import MAX_SPEED_MPS, MAX_SPIN_DEG_S, YAW_RATE, VehicleControl
+from carla_lite.world.dynamics import VehicleControl, advance
 from carla_lite.world.environment import EpisodeSettings, Weather
-from carla_lite.world.errors import SpawnError, WrongActorKindError
+from carla_lite.world.errors import SpawnError, WorldError, WrongActorKindError
 from carla_lite.world.geo import GeoReference
 from carla_lite.world.geometry import (
     Rotation,
     Transform,
     Vector3,
     check_transform,
-    check_vector,
     compose,
 )
 from carla_lite.world.population import Population
@@ -28,7 +27,10 @@ from carla_lite.world.sensor_blueprints import CAMERAS, SENSORS
 from carla_lite.world.sensors import Instrument, Reading, make_instrument
 from carla_lite.world.snapshot import WorldSnapshot, snapshot_of
 from carla_lite.world.surroundings import Surroundings
+from carla_lite.world.traffic_control import TrafficControl
+from carla_lite.world.vehicle import Vehicle
 from carla_lite.world.vehicle_blueprints import VEHICLES
+from carla_lite.world.walker import Walker
 from carla_lite.world.walker_blueprints import WALKERS
 
 BLUEPRINTS: dict[str, Blueprint] = {
@@ -50,6 +52,7 @@ class World:
         settings: change them with `apply_settings`.
         weather: change it with `set_weather`.
         population: everyone in it, the spectator included.
+        traffic_control: the map's lights and signs.
         debug: what clients drew into it.
         collisions: what the last tick's contacts did to whom.
         due: the sensors which have a reading for the last tick.
@@ -94,15 +97,19 @@ class World:
         """
         self.network: RoadNetwork = make_map(map_name.rsplit("/", 1)[-1])
         self.map_name = self.network.name
-        for name in ("opendrive", "geo_reference", "scene", "surroundings"):
+        for name in ("opendrive", "geo_reference", "scene", "surroundings", "obstacles"):
             self.__dict__.pop(name, None)
         self.episode_id += 1
         self.elapsed_s = 0.0
         self.population = self.population.successor()
+        self.traffic_control = TrafficControl(self.network, self.seed, self.population.next_id)
+        self.traffic_control.enter(self.population)
         self.debug = DebugShapes()
-        self.collisions: list[collisions.Collision] = []
+        self.collisions: list[Collision] = []
         self.due: list[Sensor] = []
         self._instruments: dict[int, Instrument] = {}
+        self._sensors: list[Sensor] = []
+        self._collider = Collider()
 
     @cached_property
     def opendrive(self) -> str:
@@ -120,7 +127,7 @@ class World:
         surroundings = self.surroundings
         return Scene.build(
             self.network,
-            surroundings.solids,
+            self._static_solids,
             self.seed,
             lamps_m=surroundings.scenery.lamps,
             weather=_conditions(self.weather),
@@ -130,6 +137,12 @@ class World:
     def surroundings(self) -> Surroundings:
         """What stands beside the roads, and the street lamps."""
         return Surroundings(self.network, self.seed)
+
+    @cached_property
+    def obstacles(self) -> Obstacles:
+        """What of the map can be bumped into."""
+        signs = self.traffic_control.obstacle_solids
+        return Obstacles.build(np.concatenate([self.surroundings.solids, signs]))
 
     @property
     def spawn_points(self) -> list[Transform]:
@@ -200,14 +213,14 @@ class World:
             period_s = float(resolved.get("sensor_tick", "0"))
             actor = Sensor(*common, period_s=period_s)
         else:
-            actor = Actor(*common)
-        rivals = [body for body in self.population.bodies if body.id != parent_id]
-        if actor.is_body and collisions.is_occupied(actor, rivals):
+            actor = (Walker if type_id.startswith("walker.") else Body)(*common)
+        if isinstance(actor, Body) and not parent_id and self.population.is_occupied(actor):
             raise SpawnError("Spawn failed because of collision at spawn position")
         if isinstance(actor, Sensor):
             instrument = make_instrument(actor, self)
             if instrument is not None:
                 self._instruments[actor.id] = instrument
+                self._sensors.append(actor)
         self.population.add(actor)
         return actor
 
@@ -216,17 +229,20 @@ class World:
 
         Raises:
             UnknownActorError: no such actor.
-            WorldError: the spectator cannot be destroyed.
+            WorldError: the spectator and the map's lights and signs cannot be destroyed.
         """
+        if actor_id in self.traffic_control.signs:
+            raise WorldError(f"actor {actor_id} is a sign of the map, which cannot be destroyed")
         self.population.remove(actor_id)
         self.due = [sensor for sensor in self.due if sensor.id != actor_id]
-        self._instruments.pop(actor_id, None)
+        if self._instruments.pop(actor_id, None) is not None:
+            self._sensors = [sensor for sensor in self._sensors if sensor.id != actor_id]
 
     # Commands
 
     def apply_control(self, actor_id: int, control: VehicleControl) -> None:
         """Sets the command which a vehicle obeys until the next one."""
-        self.population.vehicle(actor_id).control = control.checked()
+        self.population.vehicle(actor_id).apply_control(control.checked())
 
     def set_transform(self, actor_id: int, transform: Transform) -> None:
         """Teleports an actor; a vehicle keeps its velocity as far as its wheels allow.
@@ -238,28 +254,22 @@ class World:
             actor.mount = place
             place = compose(self.actors[actor.parent_id].transform, place)
         actor.teleport(place)
-        self.population.touch()
+        self.population.write(actor)
 
     def set_target_velocity(self, actor_id: int, velocity: Vector3) -> None:
-        """Gives a vehicle a velocity (world frame, m/s) at once, of which it keeps the part along
-        its body."""
-        vehicle = self.population.vehicle(actor_id)
-        vehicle.velocity = check_vector(velocity, "target velocity (m/s)", MAX_SPEED_MPS)
-
-    def set_simulate_physics(self, actor_id: int, enabled: bool) -> None:
-        """A vehicle without physics stands where it is put; everything else does so anyway."""
-        actor = self.population.actor(actor_id)
-        if isinstance(actor, Vehicle):
-            actor.simulate_physics = enabled
-            if not enabled:
-                actor.halt()
+        """Gives a body a velocity (world frame, m/s) at once; the tyres of a vehicle soon end what
+        of it lies across."""
+        self.population.body(actor_id).set_target_velocity(velocity)
 
     def set_target_angular_velocity(self, actor_id: int, velocity_deg_s: Vector3) -> None:
-        """Sets how fast a vehicle turns right now (deg/s about z, positive to the right); its
-        wheels take over from there."""
-        vehicle = self.population.vehicle(actor_id)
-        check_vector(velocity_deg_s, "target angular velocity (deg/s)", MAX_SPIN_DEG_S)
-        vehicle.state[YAW_RATE] = math.radians(velocity_deg_s.z)
+        """Sets how fast a body turns right now (deg/s about z, positive to the right)."""
+        self.population.body(actor_id).set_target_angular_velocity(velocity_deg_s)
+
+    def set_simulate_physics(self, actor_id: int, enabled: bool) -> None:
+        """A body without physics stands where it is put; what is no body does so anyway."""
+        actor = self.population.actor(actor_id)
+        if isinstance(actor, Body):
+            actor.simulate_physics = enabled
 
     def apply_settings(self, settings: EpisodeSettings) -> None:
         """Changes how time passes from the next tick on."""
@@ -273,8 +283,15 @@ class World:
 
     def show_objects(self, object_ids: Collection[int], visible: bool) -> None:
         """Hides objects of the map from every sensor, or brings them back."""
-        if self.surroundings.show(object_ids, visible) and "scene" in self.__dict__:
-            self.scene.set_solids(self.surroundings.solids)
+        if self.surroundings.show(object_ids, visible):
+            self.__dict__.pop("obstacles", None)
+            if "scene" in self.__dict__:
+                self.scene.set_solids(self._static_solids)
+
+    @property
+    def _static_solids(self) -> Solids:
+        """What of the map never moves, as sensors see it."""
+        return np.concatenate([self.surroundings.solids, self.traffic_control.static_solids])
 
     # Time
 
@@ -283,23 +300,24 @@ class World:
         delta_s = self.delta_s
         self.frame += 1
         self.elapsed_s += delta_s
-        self.population.touch()
-        for vehicle in self.population.vehicles:
-            vehicle.drive(delta_s)
-        self.collisions = collisions.resolve(self.population.bodies)
-        for vehicle in self.population.vehicles:
-            vehicle.settle(delta_s)
-        self.due = []
-        for actor in self.actors.values():
-            parent = self.actors.get(actor.parent_id)
-            if parent is not None:  # parents are older than children, so they are up to date
-                actor.transform = compose(parent.transform, actor.mount)
-            if isinstance(actor, Sensor) and self._reads(actor):
-                self.due.append(actor)
+        population = self.population
+        for vehicle in population.vehicles:
+            if vehicle.ackermann_on:
+                vehicle.follow_ackermann(delta_s)
+        advance(population.rows, delta_s)
+        self.collisions = []
+        if population.bodies:
+            self.collisions = self._collider.resolve(population, self.obstacles)
+        population.carry()
+        self.traffic_control.advance(delta_s)
+        self.traffic_control.tell(population.rows, self.frame)
+        self.traffic_control.write_records(population.records)
+        population.settle(delta_s)
+        self.due = [sensor for sensor in self._sensors if self._reads(sensor)]
         return self.frame
 
     def _reads(self, sensor: Sensor) -> bool:
-        if sensor.id not in self._instruments or not sensor.falls_due(self.elapsed_s):
+        if not sensor.falls_due(self.elapsed_s):
             return False
         return not (self.settings.no_rendering and sensor.type_id in CAMERAS)
 

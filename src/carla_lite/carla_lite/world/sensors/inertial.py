@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from carla_lite.world.actors import Sensor, Vehicle
+from carla_lite.world.actors import Sensor
 from carla_lite.world.geometry import ORIGIN, Vector3, inverse_rotate
 from carla_lite.world.sensors.instrument import Noise, noise_generator
 from carla_lite.world.sensors.readings import GnssReading, ImuReading
+from carla_lite.world.vehicle import Vehicle
 
 if TYPE_CHECKING:
     from carla_lite.world.world import World

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from carla_lite.world.actors import Sensor, Vehicle
+from carla_lite.world.actors import Sensor
 from carla_lite.world.geometry import ORIGIN, Rotation, Vector3, rotation_matrix
+from carla_lite.world.vehicle import Vehicle
 
 if TYPE_CHECKING:
     from carla_lite.world.sensors.readings import Reading
