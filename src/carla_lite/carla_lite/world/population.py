@@ -34,6 +34,7 @@ class Population:
         vehicles, walkers: those among them.
         attached: those with a parent.
         records: what snapshots tell of the actors, in their order.
+        fixtures: solids of the map that change, such as traffic lights; drawn with the bodies.
         spectator: CARLA's free camera, an actor which is always there.
         next_id: what the next actor will be called. Ids are never used twice, not even across
             episodes, so that no old stream or handle meets a new actor.
@@ -48,6 +49,7 @@ class Population:
         self.walkers: list[Walker] = []
         self.attached: list[Actor] = []
         self.records = Records()
+        self.fixtures = empty()
         self.next_id = first_id
         self._tombstones: dict[int, BoundingBox] = {}
         self._seen: tuple[NDArray[np.int32], NDArray[np.uint8], list[bool]] | None = None
@@ -214,4 +216,4 @@ class Population:
         whose, templates, _ = self._seen
         placed = np.empty(len(whose), SOLID)
         place_solids(self.rows.bytes, whose, templates, placed.view(np.uint8))
-        return placed
+        return np.concatenate([placed, self.fixtures]) if len(self.fixtures) else placed

@@ -98,6 +98,7 @@ class TrafficControl:
         limits = np.unique(network.lane_index.speed_mps)
         self._limit_kmh = float(limits[0]) * 3.6 if len(limits) == 1 else None
         self._last_count = 0
+        self._unwritten: list[LightGroup] = []
         self._records = np.zeros(len(self.lights), int)
         self._refresh()
 
@@ -105,6 +106,7 @@ class TrafficControl:
         """Puts all signs into an empty population, which they never leave."""
         for sign in self.signs.values():
             population.add(sign)
+        population.fixtures = self.head_solids
         # Whoever comes later, or goes, has a later record.
         self._records[:] = [light.record for light in self.lights.values()]
 
@@ -134,8 +136,9 @@ class TrafficControl:
 
     def set_state(self, actor_id: int, state: LightState) -> None:
         """Switches a light, until its cycle switches it again."""
-        self.light(actor_id).state = state
-        self._refresh()
+        light = self.light(actor_id)
+        light.state = state
+        self._refresh([light.group])
 
     def set_times(
         self,
@@ -149,47 +152,48 @@ class TrafficControl:
         Raises:
             InvalidValueError: a time is negative, not finite or too long.
         """
-        self.light(actor_id).set_times(green_s, yellow_s, red_s)
-        self._changed = True
+        light = self.light(actor_id)
+        light.set_times(green_s, yellow_s, red_s)
+        self._refresh([light.group])
 
     def freeze(self, frozen: bool, groups: list[LightGroup] | None = None) -> None:
         """Stops or restarts the cycles of some groups, or of all."""
         for group in self.groups if groups is None else groups:
             group.frozen = frozen
-        self._changed = True
+        self._refresh(groups)
 
     def reset(self, groups: list[LightGroup] | None = None) -> None:
         """Begins the cycles of some groups, or of all, anew."""
         for group in self.groups if groups is None else groups:
             group.reset()
-        self._refresh()
+        self._refresh(groups)
 
     # Time
 
     def advance(self, duration_s: float) -> None:
         """Lets the cycles go on."""
-        switched = [group.advance(duration_s) for group in self.groups]
-        if any(switched):
-            self._refresh()
+        switched = [group for group in self.groups if group.advance(duration_s)]
+        if switched:
+            self._refresh(switched)
 
-    def _refresh(self) -> None:
-        """Hands the states on to what vehicles and cameras see."""
+    def _refresh(self, groups: list[LightGroup] | None = None) -> None:
+        """Hands changes of some groups, or of all, on to what vehicles, cameras and clients see."""
         lights = self.lights.values()
         self._states[:] = [light.state for light in lights]
         self.head_solids["lights"] = [light.lamps for light in lights]
-        self._changed = True
+        self._unwritten += self.groups if groups is None else groups
 
     def write_records(self, records: Records) -> None:
         """Brings the lights' records up to date."""
-        if not self.lights:
-            return
-        state = records.rows["state"]
-        elapsed = np.array([group.elapsed_s for group in self.groups], np.float32)
-        state[self._records, ELAPSED] = elapsed[self._group_of].view(np.uint8).reshape(-1, 4)
-        if self._changed:
-            self._changed = False
-            for light in self.lights.values():
-                light.write_record(records.rows[light.record])
+        rows = records.rows
+        for group in self._unwritten:
+            for light in group.lights:
+                light.write_record(rows[light.record])
+        self._unwritten.clear()
+        if self.lights:
+            elapsed = np.array([group.elapsed_s for group in self.groups], np.float32)
+            written = elapsed[self._group_of].view(np.uint8).reshape(-1, 4)
+            rows["state"][self._records, ELAPSED] = written
 
     def tell(self, bodies: Bodies, frame: int) -> None:
         """Lets every vehicle know its speed limit, the light that concerns it and what it shows."""

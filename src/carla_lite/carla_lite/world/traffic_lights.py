@@ -29,7 +29,7 @@ from carla_lite.world.traffic_signs import SIGN_ID_BYTES, TrafficSign, pole
 GREEN_S, YELLOW_S, RED_S = 10.0, 3.0, 2.0
 """CARLA's default times: green, yellow, then red for everyone before the next turn."""
 MAX_TIME_S = 1e6
-# What follows the id in a light's record: green, yellow, red, elapsed (s), pole index, frozen, state.
+# A light's record after the id: green, yellow, red, elapsed (s), pole index, frozen, state.
 _RECORD = struct.Struct("<4fI2B")
 ELAPSED = slice(SIGN_ID_BYTES + 12, SIGN_ID_BYTES + 16)
 """Where in a record's state the elapsed time is."""

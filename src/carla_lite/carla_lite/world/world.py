@@ -3,8 +3,11 @@
 from collections.abc import Collection
 from functools import cached_property
 
+import numpy as np
+
 from carla_lite.render import Conditions, Scene
 from carla_lite.roads import RoadNetwork, make_map
+from carla_lite.scenery import Solids
 from carla_lite.world.actors import Actor, Attachment, Sensor
 from carla_lite.world.blueprints import Blueprint
 from carla_lite.world.body import Body
