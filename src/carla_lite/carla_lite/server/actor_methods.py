@@ -1,12 +1,13 @@
 """RPC methods about actors: spawning, commanding, asking, destroying, one by one or in batches."""
 
+import inspect
 from collections.abc import Callable
 
-from carla_lite.server import codec
+from carla_lite.server import codec, physics_methods
 from carla_lite.server.codec import BadArgumentError, Wire
 from carla_lite.server.methods import MethodTable, Reply, fail, succeed
 from carla_lite.server.simulation import Simulation
-from carla_lite.world import Transform, Vehicle, WorldError
+from carla_lite.world import Transform, WorldError
 
 TABLE = MethodTable()
 _value = TABLE.method()
@@ -94,69 +95,29 @@ def set_actor_location(simulation: Simulation, actor_id: Wire, location: Wire) -
     )
 
 
-@_void
-def set_actor_target_velocity(simulation: Simulation, actor_id: Wire, velocity: Wire) -> None:
-    """Sets a vehicle moving."""
-    simulation.world.set_target_velocity(
-        _id(actor_id), codec.decode_vector(velocity, "target velocity")
-    )
-
-
-@_void
-def set_actor_target_angular_velocity(
-    simulation: Simulation, actor_id: Wire, velocity: Wire
-) -> None:
-    """Sets a vehicle turning."""
-    simulation.world.set_target_angular_velocity(
-        _id(actor_id), codec.decode_vector(velocity, "target angular velocity")
-    )
-
-
-@_void
-def set_actor_simulate_physics(simulation: Simulation, actor_id: Wire, enabled: Wire) -> None:
-    """Freezes a vehicle or lets it go."""
-    simulation.world.set_simulate_physics(_id(actor_id), codec.decode_bool(enabled, "enabled"))
-
-
-@_value
-def get_physics_control(simulation: Simulation, actor_id: Wire) -> Wire:
-    """How it drives."""
-    return codec.encode_physics(simulation.world.population.vehicle(_id(actor_id)))
-
-
-@_void
-def set_vehicle_light_state(simulation: Simulation, actor_id: Wire, lights: Wire) -> None:
-    """Stored."""
-    (flags,) = codec.decode_list(lights, 1, "light state")
-    vehicle = simulation.world.population.vehicle(_id(actor_id))
-    vehicle.lights = codec.decode_int(flags, "light state")
-
-
-@_value
-def get_vehicle_light_state(simulation: Simulation, actor_id: Wire) -> Wire:
-    """As it was set."""
-    return [simulation.world.population.vehicle(_id(actor_id)).lights]
-
-
-@_value
-def get_vehicle_light_states(simulation: Simulation) -> Wire:
-    """Those of all vehicles."""
-    actors = simulation.world.actors.values()
-    return [[actor.id, actor.lights] for actor in actors if isinstance(actor, Vehicle)]
-
-
 # Batches. Each command is [[index, fields]]; fields begin with the actor's id, but for spawning.
 
 _SPAWN, _DESTROY = 0, 1
 _COMMANDS: dict[int, Callable[..., object]] = {
     2: apply_control_to_vehicle,
+    3: physics_methods.apply_ackermann_control_to_vehicle,
+    4: physics_methods.apply_control_to_walker,
+    5: physics_methods.apply_physics_control,
     6: set_actor_transform,
-    8: set_actor_target_velocity,
-    9: set_actor_target_angular_velocity,
-    14: set_actor_simulate_physics,
-    18: set_vehicle_light_state,
+    7: physics_methods.set_walker_state,
+    8: physics_methods.set_actor_target_velocity,
+    9: physics_methods.set_actor_target_angular_velocity,
+    10: physics_methods.add_actor_impulse,
+    11: physics_methods.add_actor_force,
+    12: physics_methods.add_actor_angular_impulse,
+    13: physics_methods.add_actor_torque,
+    14: physics_methods.set_actor_simulate_physics,
+    15: physics_methods.set_actor_enable_gravity,
+    17: physics_methods.show_vehicle_debug_telemetry,
+    18: physics_methods.set_vehicle_light_state,
     19: set_actor_location,
 }
+_FIELDS = {index: len(inspect.signature(call).parameters) - 1 for index, call in _COMMANDS.items()}
 
 
 @TABLE.method(Reply.BARE)
@@ -185,8 +146,10 @@ def _run(simulation: Simulation, item: Wire, new_id: int) -> int:
     call = _COMMANDS.get(index) if isinstance(index, int) else None
     if call is None:
         raise BadArgumentError(f"unsupported: command {index} in a batch")
-    if len(rest) != 1:
-        raise BadArgumentError(f"command {index} takes 2 fields, not {1 + len(rest)}")
+    if 1 + len(rest) != _FIELDS[index]:
+        raise BadArgumentError(
+            f"command {index} takes {_FIELDS[index]} fields, not {1 + len(rest)}"
+        )
     call(simulation, actor_id, *rest)
     return actor_id
 

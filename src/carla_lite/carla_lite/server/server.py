@@ -9,7 +9,12 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-from carla_lite.server import actor_methods, scenery_methods, session_methods
+from carla_lite.server import (
+    actor_methods,
+    physics_methods,
+    scenery_methods,
+    session_methods,
+)
 from carla_lite.server.methods import Dispatcher, MethodTable
 from carla_lite.server.rpc import RpcPort
 from carla_lite.server.simulation import Simulation
@@ -22,7 +27,7 @@ _BACKLOG = 256
 def method_table() -> MethodTable:
     """Every RPC method that is answered."""
     table = MethodTable()
-    for subject in (session_methods, actor_methods, scenery_methods):
+    for subject in (session_methods, actor_methods, physics_methods, scenery_methods):
         table.include(subject.TABLE)
     return table
 

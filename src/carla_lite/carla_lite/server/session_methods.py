@@ -110,11 +110,6 @@ def set_weather_parameters(simulation: Simulation, weather: Wire) -> None:
     simulation.world.set_weather(codec.decode_weather(weather))
 
 
-@_void
-def reset_all_traffic_lights(simulation: Simulation) -> None:
-    """There are none to reset; the Traffic Manager asks anyway."""
-
-
 @_value
 def is_traffic_manager_running(simulation: Simulation, port: Wire) -> Wire:
     """Whether a client said that it runs one at this port."""
