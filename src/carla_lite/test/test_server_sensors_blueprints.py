@@ -26,16 +26,15 @@ _CAMERA = {
     "fov": "90.0",
     **_LENS,
 }
-_POSTPROCESSING = set(
-    """
-black_clip blade_count bloom_intensity blur_amount blur_radius calibration_constant
-chromatic_aberration_intensity chromatic_aberration_offset enable_postprocess_effects
-exposure_compensation exposure_max_bright exposure_min_bright exposure_mode
-exposure_speed_down exposure_speed_up focal_distance fstop gamma iso lens_flare_intensity
-min_fstop motion_blur_intensity motion_blur_max_distortion
-motion_blur_min_object_screen_size shoulder shutter_speed slope temp tint toe white_clip
-""".split()
-)
+_POSTPROCESSING = {
+    "black_clip", "blade_count", "bloom_intensity", "blur_amount", "blur_radius",
+    "calibration_constant", "chromatic_aberration_intensity", "chromatic_aberration_offset",
+    "enable_postprocess_effects", "exposure_compensation", "exposure_max_bright",
+    "exposure_min_bright", "exposure_mode", "exposure_speed_down", "exposure_speed_up",
+    "focal_distance", "fstop", "gamma", "iso", "lens_flare_intensity", "min_fstop",
+    "motion_blur_intensity", "motion_blur_max_distortion", "motion_blur_min_object_screen_size",
+    "shoulder", "shutter_speed", "slope", "temp", "tint", "toe", "white_clip",
+}  # fmt: skip
 _SWEEP = {
     "role_name": "front",
     "sensor_tick": "0.0",
