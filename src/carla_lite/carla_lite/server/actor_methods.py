@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable
 
-from carla_lite.server import codec, physics_methods
+from carla_lite.server import codec, physics_methods, traffic_methods
 from carla_lite.server.codec import BadArgumentError, Wire
 from carla_lite.server.methods import MethodTable, Reply, fail, succeed
 from carla_lite.server.simulation import Simulation
@@ -116,6 +116,7 @@ _COMMANDS: dict[int, Callable[..., object]] = {
     17: physics_methods.show_vehicle_debug_telemetry,
     18: physics_methods.set_vehicle_light_state,
     19: set_actor_location,
+    21: traffic_methods.set_traffic_light_state,
 }
 _FIELDS = {index: len(inspect.signature(call).parameters) - 1 for index, call in _COMMANDS.items()}
 

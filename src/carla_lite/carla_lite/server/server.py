@@ -14,6 +14,7 @@ from carla_lite.server import (
     physics_methods,
     scenery_methods,
     session_methods,
+    traffic_methods,
 )
 from carla_lite.server.methods import Dispatcher, MethodTable
 from carla_lite.server.rpc import RpcPort
@@ -27,7 +28,13 @@ _BACKLOG = 256
 def method_table() -> MethodTable:
     """Every RPC method that is answered."""
     table = MethodTable()
-    for subject in (session_methods, actor_methods, physics_methods, scenery_methods):
+    for subject in (
+        session_methods,
+        actor_methods,
+        physics_methods,
+        scenery_methods,
+        traffic_methods,
+    ):
         table.include(subject.TABLE)
     return table
 
