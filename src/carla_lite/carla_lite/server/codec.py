@@ -21,9 +21,7 @@ from carla_lite.world import (
     Sensor,
     Transform,
     Vector3,
-    Vehicle,
     VehicleControl,
-    VehiclePhysics,
     Weather,
 )
 from carla_lite.world.blueprints import Blueprint
@@ -225,33 +223,3 @@ def encode_map_info(name: str, network: RoadNetwork) -> Wire:
     """[name, [spawn point...]]."""
     places = network.spawn_points.tolist()
     return [name, [[[x, y, z], [0.0, yaw, 0.0]] for x, y, z, yaw in places]]
-
-
-_WHEELS = (("front", -1.0), ("front", 1.0), ("rear", -1.0), ("rear", 1.0))
-
-
-def encode_physics(vehicle: Vehicle) -> Wire:
-    """VehiclePhysicsControl: what the bicycle model knows, CARLA's usual figures for the rest."""
-    physics: VehiclePhysics = vehicle.physics
-    extent, place = vehicle.bounding_box.extent, vehicle.transform.location
-    angle_deg = physics.max_wheel_angle_rad * 57.29577951308232
-    radius_cm = physics.wheel_radius_m * 100.0
-    brake_nm = physics.brake_mps2 * physics.mass_kg * physics.wheel_radius_m / 4.0
-    hand_brake_nm = physics.hand_brake_mps2 * physics.mass_kg * physics.wheel_radius_m / 2.0
-    wheels = []
-    for axle, side in _WHEELS:
-        front = axle == "front"
-        along = physics.wheelbase_m / 2.0 if front else -physics.wheelbase_m / 2.0
-        offset = [place.x + along, place.y + side * (extent.y - 0.2), place.z]
-        wheels.append([
-            3.5, 0.25, angle_deg if front else 0.0, radius_cm, brake_nm,
-            0.0 if front else hand_brake_nm, 3.0, 20.0, 3000.0,
-            [100.0 * value for value in offset],
-        ])  # fmt: skip
-    force_nm = physics.acceleration_mps2 * physics.mass_kg * physics.wheel_radius_m
-    torque_curve = [[0.0, force_nm], [6000.0, 0.0]]
-    gears = [[1.0, 0.5, 0.65]]
-    return [
-        torque_curve, 6000.0, 1.0, 0.15, 2.0, 0.35, True, 0.0, 10.0, 1.0, gears, physics.mass_kg,
-        physics.drag_per_m, [0.0, 0.0, 0.0], [[0.0, 1.0], [120.0, 1.0]], wheels, False,
-    ]  # fmt: skip

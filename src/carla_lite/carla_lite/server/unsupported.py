@@ -38,13 +38,6 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "get_pose_from_animation",
         "set_actor_dead",
     ),
-    "doors and single wheels": (
-        "open_vehicle_door",
-        "close_vehicle_door",
-        "set_wheel_steer_direction",
-        "set_wheel_pitch_angle",
-        "get_wheel_pitch_angle",
-    ),
     "other physics engines": (
         "enable_chrono_physics",
         "enable_carsim",
@@ -58,7 +51,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "is_sensor_enabled_for_ros",
     ),
     "V2X": ("send",),
-    "Unreal's console and overlays": ("console_command", "show_vehicle_debug_telemetry"),
+    "Unreal's console": ("console_command",),
     "gravity of accelerometers": ("get_imui_gravity", "set_imui_gravity"),
     "vehicles that a sensor ignores": ("set_ignored_vehicles",),
 }
