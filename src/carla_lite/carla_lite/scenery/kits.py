@@ -182,32 +182,35 @@ def bushes(prints: Floats, rng: np.random.Generator) -> Kit:
     return built.kit()
 
 
-def hedges(prints: Floats, rng: np.random.Generator) -> Kit:
-    """Clipped box hedges, 0.8 to 1.3 m high."""
+def barrier_colours(kind: str, count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """RGB, (count, 3), for "hedge", "wall" or "fence"."""
+    return _pick(rng, {"hedge": _LEAVES_RGB, "wall": _WALLS_RGB, "fence": _FENCES_RGB}[kind], count)
+
+
+def hedges(prints: Floats, rgb: NDArray[np.uint8], rng: np.random.Generator) -> Kit:
+    """Clipped box hedges, 0.8 to 1.3 m high; `rgb` is (N, 3)."""
     count = len(prints)
     half_z = rng.uniform(0.4, 0.65, count)
     built = _Assembly("Hedge", Tag.VEGETATION, _poses(prints))
     built.add(
-        (0, 0, half_z), (prints[:, 2], prints[:, 3], half_z), _pick(rng, _LEAVES_RGB, count),
+        (0, 0, half_z), (prints[:, 2], prints[:, 3], half_z), rgb,
         material=Material.FOLIAGE, variant=_patterns(rng, count),
     )  # fmt: skip
     return built.kit()
 
 
-def walls(prints: Floats, rng: np.random.Generator) -> Kit:
-    """Garden walls with a coping."""
-    count = len(prints)
-    rgb, half_x = _pick(rng, _WALLS_RGB, count), prints[:, 2]
+def walls(prints: Floats, rgb: NDArray[np.uint8], rng: np.random.Generator) -> Kit:
+    """Garden walls with a coping; `rgb` is (N, 3)."""
+    half_x = prints[:, 2]
     built = _Assembly("Wall", Tag.WALL, _poses(prints))
     built.add((0, 0, 0.7), (half_x, prints[:, 3] - 0.04, 0.7), rgb)
     built.add((0, 0, 1.44), (half_x, prints[:, 3], 0.04), (rgb * 0.8).astype(np.uint8))
     return built.kit()
 
 
-def fences(prints: Floats, rng: np.random.Generator) -> Kit:
-    """Two rails on posts at both ends."""
-    count = len(prints)
-    rgb, half_x = _pick(rng, _FENCES_RGB, count), prints[:, 2]
+def fences(prints: Floats, rgb: NDArray[np.uint8], rng: np.random.Generator) -> Kit:
+    """Two rails and a post; `rgb` is (N, 3)."""
+    half_x = prints[:, 2]
     built = _Assembly("Fence", Tag.FENCE, _poses(prints))
     built.add((0, 0, 0.45), (half_x, 0.025, 0.09), rgb)
     built.add((0, 0, 0.90), (half_x, 0.025, 0.09), rgb)

@@ -45,6 +45,8 @@ _SMALL = _Style(1.5, (1.0, 3.0), (7.0, 9.0), (6.5, 8.0), (1, 3))
 _BEHIND = _Style(24.0, (6.0, 14.0), (12.0, 20.0), (9.0, 14.0), (4, 9))
 _MAIN_STYLES, _SHARES = (_ROW, _BLOCKS, _VILLAS), (0.45, 0.25, 0.3)
 """What most streets look like, and how many of them; the others fill what is left."""
+_BARRIERS = (("hedge", kits.hedges, 0.3), ("wall", kits.walls, 0.16), ("fence", kits.fences, 0.1))
+"""Kind, maker and half width of what bounds gardens."""
 
 
 def furnish_streets(site: Site, rng: np.random.Generator) -> tuple[list[Kit], Floats]:
@@ -142,21 +144,24 @@ def _barriers(
     site: Site, plan: GroundPlan, streets: Indices, rng: np.random.Generator
 ) -> list[Kit]:
     """Hedges, walls and fences along the sidewalk where no house stands, one kind per street."""
-    makers = (kits.hedges, kits.walls, kits.fences)
-    half_across = (0.3, 0.16, 0.1)
-    kinds = rng.integers(0, 3, len(streets))
+    kinds = rng.integers(0, len(_BARRIERS), len(streets))
     result = []
-    for kind, (make, across) in enumerate(zip(makers, half_across, strict=True)):
-        spot = site.frontages.every(_BARRIER_M, 0.5, streets[kinds == kind])
+    for kind, (name, make, across) in enumerate(_BARRIERS):
+        its = streets[kinds == kind]
+        spot = site.frontages.every(_BARRIER_M, 0.5, its)
         half = np.diff(spot.s_m, prepend=0.0)
         half = np.where(half > 0.0, half, 2 * spot.s_m) / 2
-        candidates = footprints(site.frontages.places(spot, 0.95), half, across)
-        gates = rng.random(len(half)) < _GATES
-        candidates = candidates[~gates]
+        rows = footprints(site.frontages.places(spot, 0.95), half, across)
+        kept = np.flatnonzero(rng.random(len(half)) >= _GATES)
         # Neighbours touch, so a little overlap is allowed.
-        chosen = plan.place(candidates, site.lanes, 0.2, gap_m=-0.08, most=_MOST["barrier"] // 3)
+        chosen = plan.place(
+            rows[kept], site.lanes, 0.2, gap_m=-0.08, most=_MOST["barrier"] // len(_BARRIERS)
+        )
+        chosen = kept[chosen]
+        of_street = kits.barrier_colours(name, len(its), rng)
+        rgb = of_street[np.searchsorted(its, spot.frontage[chosen])]
         if len(chosen):
-            result.append(make(candidates[chosen], rng))
+            result.append(make(rows[chosen], rgb, rng))
     return result
 
 
