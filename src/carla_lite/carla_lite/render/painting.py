@@ -11,15 +11,19 @@ from numpy.typing import NDArray
 from carla_lite.render._painting import stroke
 from carla_lite.render.look import Look
 from carla_lite.render.textures import TILE, tile_noise
-from carla_lite.roads import LaneMark, LaneStrip, RoadNetwork, lane_strips
+from carla_lite.roads import DRIVABLE, PAVED, WALKABLE, LaneStrip, RoadNetwork, lane_strips
+from carla_lite.roads.furniture import Crosswalk, StopLine
+from carla_lite.roads.marks import PaintedLine, painted_lines
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 
 DASH_M, GAP_M = 3.0, 6.0
+BAR_M, BAR_GAP_M = 0.5, 0.5
 KERB_WIDTH_M = 0.22
 ASPHALT, SIDEWALK, LINES, SHADE, PAINT = range(5)
-_PAVED = {"driving": ASPHALT, "shoulder": ASPHALT, "sidewalk": SIDEWALK}
+_PAVED = dict.fromkeys(PAVED, ASPHALT) | dict.fromkeys(WALKABLE, SIDEWALK)
+_YELLOWISH = ("yellow", "orange")
 _SOFT = 4  # texels of the fine masks per texel of the shading drawn soft
 _HALO = 4  # rows beyond a band that closing seams looks at
 _SEAM = np.ones((5, 5), np.uint8)
@@ -75,11 +79,15 @@ class Painting:
             mask = _PAVED.get(strip.lane.kind)
             if mask is not None:
                 self._outline(mask, np.concatenate([strip.inner, strip.outer[::-1]]), 255)
-            if strip.lane.kind == "sidewalk":
+            if strip.lane.kind in WALKABLE:
                 self._pave(strip)
-            if strip.lane.mark.kind != "none":
-                self._mark(strip.lane.mark, strip.s_m, strip.outer)
-        lanes = [strip for strip in strips if strip.lane.kind == "driving"]
+            for line in painted_lines(strip):
+                self._mark(line)
+        for crosswalk in network.crosswalks:
+            self._zebra(crosswalk)
+        for stop_line in network.stop_lines:
+            self._stop_line(stop_line)
+        lanes = [strip for strip in strips if strip.lane.kind in DRIVABLE]
         for lane in lanes:
             self._wear_out(lane, rng)
         self._soft = self._shade(lanes, look)
@@ -138,16 +146,42 @@ class Painting:
             self._line(joint, 0.07, 50)
         self._line(strip.centre, 0.07, 60)
 
-    def _mark(self, mark: LaneMark, s_m: Floats, points: Floats) -> None:
-        value = 255 if mark.colour == "white" else 1
-        half = 0.5 * mark.width_m / self._texel_m
-        if mark.kind == "solid":
-            self._paint.add(self._texels(points), half, 2.0, value)
-        elif mark.kind == "broken":
-            for start in np.arange(s_m[0] + GAP_M / 2, s_m[-1], DASH_M + GAP_M):
-                s = np.linspace(start, min(start + DASH_M, s_m[-1]), 4)
-                dash = np.column_stack([np.interp(s, s_m, points[:, i]) for i in (0, 1)])
-                self._paint.add(self._texels(dash), half, 2.0, value)
+    def _mark(self, line: PaintedLine) -> None:
+        value = 1 if line.colour in _YELLOWISH else 255
+        if line.pattern == "solid":
+            self._stripe(line.points, line.width_m, value)
+            return
+        s_m, points = line.s_m, line.points
+        for start in np.arange(s_m[0] + GAP_M / 2, s_m[-1], DASH_M + GAP_M):
+            s = np.linspace(start, min(start + DASH_M, s_m[-1]), 4)
+            dash = np.column_stack([np.interp(s, s_m, points[:, i]) for i in (0, 1)])
+            self._stripe(dash, line.width_m, value)
+
+    def _stripe(self, points: Floats, width_m: float, value: int = 255) -> None:
+        self._paint.add(self._texels(points), 0.5 * width_m / self._texel_m, 2.0, value)
+
+    def _zebra(self, crosswalk: Crosswalk) -> None:
+        """Bars along the street; each as two strokes, whose ends are less round than one's."""
+        along = np.array(crosswalk.axis)
+        across = np.array([-along[1], along[0]])
+        count = int((crosswalk.length_m + BAR_GAP_M) / (BAR_M + BAR_GAP_M))
+        for bar in range(count):
+            at = (bar - (count - 1) / 2) * (BAR_M + BAR_GAP_M)
+            for side in (-0.25, 0.25):
+                middle = np.array(crosswalk.centre) + (at + side * BAR_M) * along
+                reach = (crosswalk.width_m - BAR_M / 2) / 2 * across
+                self._stripe(np.stack([middle - reach, middle + reach]), 0.52 * BAR_M)
+
+    def _stop_line(self, line: StopLine) -> None:
+        """Solid; in dashes where one has to give way only."""
+        start, end = np.array(line.start), np.array(line.end)
+        dashes = 4 if line.kind == "yield" else 1
+        for dash in range(dashes):
+            # Between the edge lines, and as much gap as dash.
+            a, b = (dash + 0.12) / dashes, (dash + (0.62 if dashes > 1 else 0.88)) / dashes
+            self._stripe(
+                np.stack([start + a * (end - start), start + b * (end - start)]), line.width_m
+            )
 
     def _wear_out(self, lane: LaneStrip, rng: np.random.Generator) -> None:
         """Cracks, and rectangles of newer or older asphalt."""
@@ -178,10 +212,10 @@ class Painting:
                 line = self._texels(lane.centre + side * _across(lane)) / _SOFT
                 cv2.polylines(tracks, [np.round(line * 16).astype(np.int32)], False, 255, 1, 16, 4)
         soft = np.tile(np.clip(blotches, 0, 255).astype(np.uint8), repeats)[:rows, :columns]
-        tracks = cv2.convertScaleAbs(
-            cv2.GaussianBlur(tracks, (0, 0), 0.8), None, look.track_depth / 160
+        blurred = cv2.GaussianBlur(tracks, (0, 0), 0.8)
+        return np.asarray(
+            cv2.subtract(soft, cv2.convertScaleAbs(blurred, None, look.track_depth / 160))
         )
-        return np.asarray(cv2.subtract(soft, tracks))
 
     def _soft_band(self, first_row: int, rows: int) -> Pixels:
         """Some rows of the soft shading, enlarged."""

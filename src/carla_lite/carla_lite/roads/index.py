@@ -234,7 +234,7 @@ class LaneIndex:
         rows = np.asarray(lane, np.int64)
         last = self.start[rows + 1] - self.start[rows] - 1
         share = np.clip(np.asarray(along_m) / self.length_m[rows], 0.0, 1.0)
-        return self.start[rows] + np.rint(share * last).astype(np.int64)
+        return np.asarray(self.start[rows] + np.rint(share * last), np.int64)
 
     def line(self, lane: int) -> Floats:
         """float64 (N, 2), the centre line of one row, in driving direction."""

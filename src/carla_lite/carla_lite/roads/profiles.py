@@ -32,7 +32,7 @@ def two_way(centre: LaneMark, sidewalk: bool, lanes: int = 1) -> LaneSection:
 
 
 def one_way(
-    from_ids: Sequence[int], to_ids: Sequence[int], apron: Poly3 | None = None
+    from_ids: Sequence[int], to_ids: Sequence[int], apron: tuple[Poly3, ...] = ()
 ) -> LaneSection:
     """An unmarked connecting lane -1, and shoulder and sidewalk where it runs along the kerb.
 
@@ -46,8 +46,8 @@ def one_way(
         Lane(-i, kind, (Poly3(0.0, width),), predecessor=a, successor=b)
         for i, ((kind, width), a, b) in enumerate(zip(kinds, from_ids, to_ids, strict=False), 1)
     )
-    if apron is not None:
-        lanes += (Lane(-2, "shoulder", (apron,)),)
+    if apron:
+        lanes += (Lane(-2, "shoulder", apron),)
     return LaneSection(0.0, (Lane(0), *lanes))
 
 

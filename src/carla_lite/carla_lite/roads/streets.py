@@ -11,6 +11,7 @@ from carla_lite.roads.model import Connection, Junction, Poly3, Road, RoadLink, 
 from carla_lite.roads.profiles import LANE_WIDTH_M, one_way
 
 _STRAIGHT_RAD = math.radians(40)
+_APRON_M, _APRON_FADE = 4.4, 0.35
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,27 @@ def _lane_pairs(source: Arm, target: Arm) -> list[tuple[int, int]]:
     return [(1, 1)] if turn > 0 else [(source.lanes, target.lanes)]
 
 
-def _apron(source: Arm, lane: int, target: Arm, to_lane: int, length_m: float) -> Poly3 | None:
-    """What fills the wedge between a turn and the lane beside it that it parts from or joins."""
+def _apron(source: Arm, lane: int, target: Arm, to_lane: int, length_m: float) -> tuple[Poly3, ...]:
+    """What fills the wedge between a turn and the lane beside it that it parts from or joins.
+
+    Wider than a lane there, and nothing where the turn nears the kerb on the other side.
+    """
+    width = _APRON_M
     if abs(source.turn_to(target)) < _STRAIGHT_RAD:
-        return None
-    slope = LANE_WIDTH_M / length_m
+        return ()
+    fade = _APRON_FADE * length_m
+    step = (3 * width / fade**2, -2 * width / fade**3)
     if lane < source.lanes:
-        return Poly3(0.0, LANE_WIDTH_M, -slope)
-    return Poly3(0.0, 0.0, slope) if to_lane < target.lanes else None
+        start = 0.5 * length_m
+        return (
+            Poly3(0.0, width),
+            Poly3(start, width, 0.0, -step[0], -step[1]),
+            Poly3(start + fade, 0.0),
+        )
+    if to_lane < target.lanes:
+        start = 0.5 * length_m - fade
+        return Poly3(0.0, 0.0), Poly3(start, 0.0, 0.0, *step), Poly3(start + fade, width)
+    return ()
 
 
 def _ids(sign: int, lane: int, lanes: int, kerb: bool) -> tuple[int, ...]:
