@@ -15,12 +15,21 @@ examples:
   carla-lite bench                        every row, some seconds each
   carla-lite bench --only no_camera       one row
   carla-lite bench --json > bench.json    for programs
+  carla-lite bench --soak 200000          so many ticks with two clients, vehicles and sensors that
+                                          come and go: frames, memory, sockets and threads
 
 A row starts a server on one core and drives a car from the other cores with the real `carla`
 client: every tick sends a new command and waits for the world's state and for every camera's
 picture of that very frame. A picture which is missing, late or of another frame ends the row.
 """
 _NO_CLIENT = "carla-lite bench drives the server with the real client: pip install carla==0.9.16"
+
+
+def _ticks(text: str) -> int:
+    ticks = int(text)
+    if ticks < 1000:
+        raise argparse.ArgumentTypeError(f"{ticks} ticks are too few; a soak takes 1000 or more")
+    return ticks
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -34,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--map", default="LiteTown_1", help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=5.0, help="per row (default: 5)")
     parser.add_argument("--warm-up", type=float, default=2.0, help="before each, s (default: 2)")
+    parser.add_argument("--soak", type=_ticks, metavar="TICKS", help="endurance instead of speed")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser
 
@@ -67,6 +77,8 @@ def run(arguments: Sequence[str]) -> int:
             raise
         print(_NO_CLIENT, file=sys.stderr)
         return 2
+    if options.soak is not None:
+        return _soak(options.soak, options.map, as_json=options.json)
     names = [row.name for row in ROWS]
     for name in options.only or ():
         if name not in names:
@@ -89,3 +101,28 @@ def run(arguments: Sequence[str]) -> int:
     if options.json:
         print(json.dumps([asdict(result) for result in results], indent=2))
     return 0
+
+
+def _soak(ticks: int, map_name: str, *, as_json: bool) -> int:
+    from carla_lite.bench.soak import soak
+
+    report = soak(ticks, map_name)
+    if as_json:
+        print(json.dumps(asdict(report)))
+    else:
+        rate = report.ticks / report.seconds
+        print(
+            f"map {report.map_name}: {report.ticks} ticks in {report.seconds:.0f} s, {rate:.0f}/s"
+        )
+        for role, tally in (("ticking client", report.ticker), ("looking client", report.watcher)):
+            print(
+                f"{role}: " + ", ".join(f"{n} {key}".replace("_", " ") for key, n in tally.items())
+            )
+        for what, values in (
+            ("memory MB", report.rss_mb),
+            ("sockets", report.sockets),
+            ("threads", report.threads),
+        ):
+            print(f"{what}: first {values[0]}, most {max(values)}, last {values[-1]}")
+        print("verdict: " + ("; ".join(report.faults) or "all frames came once, nothing grew"))
+    return 1 if report.faults else 0
