@@ -42,4 +42,9 @@ def _walker(number: int) -> Blueprint:
     )
 
 
+CONTROLLER = Blueprint(
+    "controller.ai.walker", (Attribute("role_name", AttributeKind.STRING, "default"),)
+)
+"""Moves walkers by a navigation mesh inside the client; there is none here, so that it does not."""
+
 WALKERS = tuple(_walker(number) for number in range(1, 52))

@@ -34,10 +34,10 @@ from carla_lite.world.traffic_control import TrafficControl
 from carla_lite.world.vehicle import Vehicle
 from carla_lite.world.vehicle_blueprints import VEHICLES
 from carla_lite.world.walker import Walker
-from carla_lite.world.walker_blueprints import WALKERS
+from carla_lite.world.walker_blueprints import CONTROLLER, WALKERS
 
 BLUEPRINTS: dict[str, Blueprint] = {
-    blueprint.id: blueprint for blueprint in (*VEHICLES, *WALKERS, *PROPS, *SENSORS)
+    blueprint.id: blueprint for blueprint in (*VEHICLES, *WALKERS, CONTROLLER, *PROPS, *SENSORS)
 }
 
 
@@ -215,8 +215,10 @@ class World:
         elif type_id.startswith("sensor."):
             period_s = float(resolved.get("sensor_tick", "0"))
             actor = Sensor(*common, period_s=period_s)
+        elif type_id.startswith("walker."):
+            actor = Walker(*common)
         else:
-            actor = (Walker if type_id.startswith("walker.") else Body)(*common)
+            actor = Body(*common) if blueprint.mass_kg else Actor(*common)
         if isinstance(actor, Body) and not parent_id and self.population.is_occupied(actor):
             raise SpawnError("Spawn failed because of collision at spawn position")
         if isinstance(actor, Sensor):
