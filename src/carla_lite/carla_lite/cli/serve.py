@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from carla_lite import __version__
 from carla_lite.roads import UnknownMapError
 from carla_lite.server import CARLA_VERSION, PortInUseError, Server
+from carla_lite.show.methods import view_methods
 
 _DESCRIPTION = f"""\
 A stand-in for the CARLA {CARLA_VERSION} simulator: the unmodified `carla` client connects to it,
@@ -154,6 +155,7 @@ def _run(arguments: Sequence[str]) -> int:
             seed=options.seed,
             fps=options.fps,
             version=options.version_string,
+            more_methods=view_methods(),
         )
     except (UnknownMapError, PortInUseError) as error:
         print(f"carla-lite: {error}", file=sys.stderr)

@@ -1,13 +1,23 @@
 """RPC methods about what stands beside the roads, street lamps, and shapes drawn for people."""
 
+import math
 from dataclasses import replace
 
+from carla_lite.render.raycast import cast_rays
 from carla_lite.server import codec
 from carla_lite.server.codec import BadArgumentError, Wire
 from carla_lite.server.methods import MethodTable, Reply
 from carla_lite.server.simulation import Simulation
 from carla_lite.world.debug import DebugShape, ShapeKind
-from carla_lite.world.geometry import BoundingBox, Rotation, Transform, compose
+from carla_lite.world.geometry import (
+    MAX_COORDINATE_M,
+    BoundingBox,
+    Rotation,
+    Transform,
+    Vector3,
+    check_vector,
+    compose,
+)
 from carla_lite.world.surroundings import LightGroup, StreetLamp
 
 TABLE = MethodTable()
@@ -15,6 +25,8 @@ _value = TABLE.method()
 _void = TABLE.method(Reply.VOID)
 
 _ANY = 255
+_MOST_SURFACES = 64
+_LEAST_DIRECTION, _STEP_INSIDE_M = 1e-6, 1e-3
 
 
 def _tag(value: Wire) -> int | None:
@@ -70,6 +82,63 @@ def enable_environment_objects(simulation: Simulation, ids: Wire, enabled: Wire)
     """Hides objects of the map from every sensor, or brings them back."""
     wanted = [codec.decode_int(item, "object id") for item in codec.decode_list(ids, None, "ids")]
     simulation.world.show_objects(wanted, codec.decode_bool(enabled, "enable"))
+
+
+# Rays
+
+
+@_value
+def project_point(
+    simulation: Simulation, location: Wire, direction: Wire, search_distance: Wire
+) -> Wire:
+    """[whether it meets anything, [where, label]] of a ray."""
+    origin = codec.decode_vector(location, "location")
+    way = codec.decode_vector(direction, "direction")
+    hits = _surfaces(simulation, origin, way, _range(search_distance), most=1)
+    return [True, hits[0]] if hits else [False, [list(origin), 0]]
+
+
+@_value
+def cast_ray(simulation: Simulation, start: Wire, end: Wire) -> Wire:
+    """[where, label] of all that lies between two places, the nearest first."""
+    origin, goal = codec.decode_vector(start, "start"), codec.decode_vector(end, "end")
+    way = Vector3(*(b - a for a, b in zip(origin, goal, strict=True)))
+    length = math.dist(origin, goal)
+    return _surfaces(simulation, origin, way, length, _MOST_SURFACES) if length > 0.0 else []
+
+
+def _range(value: Wire) -> float:
+    distance = codec.decode_number(value, "search_distance")
+    if not 0.0 < distance < math.inf:
+        raise BadArgumentError(f"search_distance is {distance}: use more than 0 metres")
+    return min(distance, MAX_COORDINATE_M)
+
+
+def _surfaces(
+    simulation: Simulation, origin: Vector3, way: Vector3, range_m: float, most: int
+) -> list[Wire]:
+    """The first `most` solids or the ground that a ray enters."""
+    world = simulation.world
+    check_vector(origin, "location (m)", MAX_COORDINATE_M)
+    check_vector(way, "direction", 2 * MAX_COORDINATE_M)
+    length = math.hypot(*way)
+    if length < _LEAST_DIRECTION:
+        raise BadArgumentError(f"direction {list(way)} leads nowhere: use a vector of length 1")
+    unit = Vector3(*(part / length for part in way))
+    moving, surfaces, gone = world.population.solids(), [], 0.0
+    while len(surfaces) < most and gone < range_m:
+        place = [start + gone * part for start, part in zip(origin, unit, strict=True)]
+        hits = cast_rays(world.scene, moving, place, [unit], range_m - gone)
+        distance = float(hits.distance[0])
+        if math.isinf(distance):
+            break
+        gone += distance
+        where = [start + gone * part for start, part in zip(origin, unit, strict=True)]
+        surfaces.append([where, int(hits.tag[0])])
+        if hits.id[0] == 0:  # nothing lies under the ground
+            break
+        gone += _STEP_INSIDE_M  # from within a solid a ray does not meet it again
+    return surfaces
 
 
 # Street lamps

@@ -96,6 +96,7 @@ class Server:
         seed: int = 0,
         fps: float = 20.0,
         version: str = CARLA_VERSION,
+        more_methods: MethodTable | None = None,
     ) -> None:
         """Loads the map and opens the ports; serving begins with `serve` or `start`.
 
@@ -107,6 +108,7 @@ class Server:
             seed: of the world.
             fps: ticks per second in asynchronous mode.
             version: what clients are told.
+            more_methods: what it answers beside CARLA's own calls.
 
         Raises:
             UnknownMapError: no such map.
@@ -116,6 +118,9 @@ class Server:
         # Clients tell a restarted server by its episode id, so none must come twice.
         world = World(map_name, seed, fps=fps, first_episode_id=secrets.randbits(48) + 1)
         self.simulation = Simulation(world, version)
+        self._methods = method_table()
+        if more_methods is not None:
+            self._methods.include(more_methods)
         self._listener = _listen(host, port)
         self.port: int = self._listener.getsockname()[1]
         try:
@@ -133,7 +138,7 @@ class Server:
     async def serve(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Serves until `stop` is called; `on_ready` is called once clients can connect."""
         self._loop = asyncio.get_running_loop()
-        rpc_port = RpcPort(Dispatcher(self.simulation, method_table()))
+        rpc_port = RpcPort(Dispatcher(self.simulation, self._methods))
         self._listener.setblocking(False)
         rpc = await self._loop.create_server(
             rpc_port.connection, sock=self._listener, backlog=_BACKLOG
