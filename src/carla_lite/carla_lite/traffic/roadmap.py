@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from carla_lite.roads import RoadNetwork
 from carla_lite.roads.furniture import SignalKind
 from carla_lite.roads.index import LaneIndex
+from carla_lite.world import Rotation, Transform, Vector3
 
 Floats = NDArray[np.float64]
 
@@ -93,6 +95,21 @@ class Roadmap:
         junction = index.lanes[lanes[0]].junction_id
         assert junction is not None, "a way leads through a junction"
         return Way(junction, lanes, bits, conflicts, float((turn + np.pi) % (2 * np.pi) - np.pi))
+
+    def places(self, spacing_m: float) -> list[tuple[int, float]]:
+        """Rows and distances where vehicles may start: on lanes between junctions."""
+        index = self.index
+        return [
+            (row, (step + 0.5) * spacing_m)
+            for row, lane in enumerate(index.lanes)
+            if lane.junction_id is None and self.goes_on[row]
+            for step in range(int(float(index.length_m[row]) / spacing_m))
+        ]
+
+    def pose(self, row: int, along_m: float) -> Transform:
+        """A place on a lane, facing along it."""
+        x, y, yaw = self.index.poses([row], [along_m])[0].tolist()
+        return Transform(Vector3(x, y, 0.0), Rotation(0.0, math.degrees(yaw), 0.0))
 
     def choices(self, row: int) -> tuple[int, ...]:
         """Where to go after a lane: nowhere that ends, as long as another way does not."""

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from random import Random
 
 import numpy as np
+from numpy.typing import NDArray
 
 from carla_lite.traffic.drivers import LOOK_AHEAD_M, PATH_POINTS, Fleet
 from carla_lite.traffic.junctions import Desk
 from carla_lite.traffic.roadmap import Roadmap
 from carla_lite.traffic.routes import BEHIND_M, Crossing, Route
-from carla_lite.world import BLUEPRINTS, Rotation, SpawnError, Transform, Vector3, World
+from carla_lite.world import BLUEPRINTS, SpawnError, Transform, Vector3, World
+from carla_lite.world.bodies import PROP, VEHICLE
 from carla_lite.world.traffic_lights import LightState
+
+Floats = NDArray[np.float64]
 
 ROLE = "traffic"
 """The `role_name` of scripted vehicles."""
@@ -29,6 +33,7 @@ _ROOM_M = 3.0
 _RUSH_S = 3.0
 _LOST_M = 3.0
 _LOST_S = 20.0
+_SPACING_M = 12.0
 
 KINDS = (
     ("vehicle.tesla.model3", 4), ("vehicle.lincoln.mkz_2020", 4), ("vehicle.audi.a2", 3),
@@ -115,7 +120,7 @@ class Vehicles:
     """Drives the scripted vehicles of one episode."""
 
     def __init__(self, world: World, count: int, random: Random) -> None:
-        """Spawns up to `count` vehicles, as many as there are free spawn points."""
+        """Spawns up to `count` vehicles, as many as there is room for."""
         self._world = world
         self._random = random
         self.roadmap = Roadmap.build(world.network)
@@ -123,9 +128,14 @@ class Vehicles:
         self._drivers: list[Driver] = []
         self._mine = np.zeros(0, np.int32)
         self._due_s = 0.0
-        places = list(world.spawn_points)
+        places = self.roadmap.places(_SPACING_M)
         random.shuffle(places)
-        for place in places:
+        # The recommended spawn points are left to clients, unless there is no other room.
+        crowded = [
+            _is_near(self.roadmap.pose(*place), world.network.spawn_points, _SPACING_M / 2)
+            for place in places
+        ]
+        for _, place in sorted(zip(crowded, places, strict=True), key=lambda each: each[0]):
             if len(self._drivers) == count:
                 break
             self._try_spawn(place)
@@ -139,28 +149,18 @@ class Vehicles:
         """Actor ids of the vehicles."""
         return [driver.actor_id for driver in self._drivers]
 
-    def _try_spawn(self, place: Transform) -> None:
+    def _try_spawn(self, place: tuple[int, float]) -> None:
         names, weights = zip(*KINDS, strict=True)
         kind = self._random.choices(names, weights)[0]
         color = next(each for each in BLUEPRINTS[kind].attributes if each.name == "color")
         attributes = {"role_name": ROLE, "color": self._random.choice(color.recommended)}
-        route = self._route_from(place)
-        if route is None:
-            return
         try:
-            actor = self._world.spawn(kind, place, attributes)
+            actor = self._world.spawn(kind, self.roadmap.pose(*place), attributes)
         except SpawnError:
             return
-        self._drivers.append(Driver(actor.id, 2.0 * actor.bounding_box.extent.x, route))
-
-    def _route_from(self, place: Transform) -> Route | None:
-        (x, y, _), (_, yaw, _) = place
-        found = self.roadmap.index.nearest(x, y, math.radians(yaw))
-        if found is None or not self.roadmap.goes_on[found.lane]:
-            return None
-        route = Route.begin(self.roadmap, self._random, found.lane, found.along_m)
+        route = Route.begin(self.roadmap, self._random, *place)
         route.extend()
-        return route
+        self._drivers.append(Driver(actor.id, 2.0 * actor.bounding_box.extent.x, route))
 
     def _write(self, driver: Driver) -> None:
         """Hands a driver's route to the fleet, which begins anew at its start."""
@@ -306,7 +306,7 @@ class Vehicles:
         rows = self._world.population.rows.rows
         others = np.ones(len(rows), bool)
         others[self._mine] = False
-        others &= (rows["kind"] == 1) & (rows["collides"] != 0)
+        others &= (rows["kind"] == VEHICLE) & (rows["collides"] != 0)
         result: dict[int, int] = {}
         if not others.any():
             return result
@@ -350,29 +350,33 @@ class Vehicles:
             self._set_stop(driver)
 
     def _start_elsewhere(self, driver: Driver) -> None:
-        """Puts a vehicle on a free spawn point which no other client's vehicle sees."""
+        """Puts a vehicle on a free place which no other client's vehicle sees."""
         rows = self._world.population.rows.rows
         others = np.ones(len(rows), bool)
         others[self._mine] = False
-        seen = np.column_stack([rows["x"][others], rows["y"][others]])
-        taken = np.column_stack([rows["x"], rows["y"]])
-        places = list(self._world.spawn_points)
+        others &= rows["kind"] != PROP
+        everyone = np.column_stack([rows["x"], rows["y"]])
+        places = self.roadmap.places(_SPACING_M)
         self._random.shuffle(places)
         for place in places:
-            spot = np.array(place.location[:2])
-            if (
-                np.all(np.hypot(*(taken - spot).T) > 2.0 * driver.length_m)
-                and np.all(np.hypot(*(seen - spot).T) > OUT_OF_SIGHT_M)
-                and (route := self._route_from(place)) is not None
+            spot = self.roadmap.pose(*place)
+            if not _is_near(spot, everyone, 2.0 * driver.length_m) and not _is_near(
+                spot, everyone[others], OUT_OF_SIGHT_M
             ):
-                self._desk.forget(driver.actor_id)
-                driver.route, driver.still_s = route, 0.0
-                x, y, _ = place.location
-                self._world.set_transform(
-                    driver.actor_id,
-                    Transform(Vector3(x, y, 0.0), Rotation(0.0, place.rotation.yaw, 0.0)),
-                )
-                self._world.set_target_velocity(driver.actor_id, Vector3())
-                self._write(driver)
-                self._set_stop(driver)
-                return
+                break
+        else:
+            return
+        self._desk.forget(driver.actor_id)
+        driver.route, driver.still_s = Route.begin(self.roadmap, self._random, *place), 0.0
+        driver.route.extend()
+        self._world.set_transform(driver.actor_id, spot)
+        self._world.set_target_velocity(driver.actor_id, Vector3())
+        self._write(driver)
+        self._set_stop(driver)
+
+
+def _is_near(place: Transform, points: Floats, distance_m: float) -> bool:
+    """Whether any of the points (N, 2 or more) is nearer to a place."""
+    x, y, _ = place.location
+    away = np.hypot(points[:, 0] - x, points[:, 1] - y)
+    return bool(np.any(away < distance_m))
