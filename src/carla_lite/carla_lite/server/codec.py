@@ -11,7 +11,6 @@ from dataclasses import astuple, fields
 from typing import Any, NamedTuple
 
 from carla_lite.roads import RoadNetwork
-from carla_lite.scenery.solids import Tag
 from carla_lite.world import (
     Actor,
     Attachment,
@@ -210,13 +209,6 @@ def encode_actor(actor: Actor, stream_port: int) -> Wire:
         bytes([tag]) if tag is not None else b"",
         encode_token(actor.id, stream_port) if streams else b"",
     ]
-
-
-def encode_scenery(tag: int) -> Wire:
-    """What events call an actor where CARLA makes one up: buildings, poles, trees, by their tag."""
-    kind = Tag(tag).name.lower().replace("_", "")
-    description = [0, f"static.{kind}", []]
-    return [0, 0, description, encode_box(BoundingBox(), 0), bytes([tag]), b""]
 
 
 def encode_map_info(name: str, network: RoadNetwork) -> Wire:

@@ -10,7 +10,7 @@ from carla_lite.server.codec import WORLD_STREAM_ID
 from carla_lite.server.packing import Parts, pack_world_state
 from carla_lite.server.sensor_packing import pack_collision, pack_obstacle, pack_reading
 from carla_lite.server.streaming import Streams
-from carla_lite.world import Collision, EpisodeSettings, ObstacleReading, Sensor, World
+from carla_lite.world import Actor, Collision, EpisodeSettings, ObstacleReading, Sensor, World
 from carla_lite.world.sensor_blueprints import COLLISION
 
 _MAX_COMPLAINTS = 100
@@ -114,8 +114,8 @@ class Simulation:
         world, streams = self.world, self.streams
         world.tick()
         prompt = self._send(WORLD_STREAM_ID, [pack_world_state(world)])
-        for collision in world.collisions:
-            prompt &= self._publish(collision)
+        if world.collisions:
+            prompt &= self._tell(world.collisions)
         for sensor in world.due:
             if streams.has_readers(sensor.id):
                 try:
@@ -140,33 +140,26 @@ class Simulation:
             return True
         moment = world.frame, world.elapsed_s, sensor.transform
         if isinstance(reading, ObstacleReading):
-            carrier = self._describe(sensor.parent_id or sensor.id)
-            other = self._describe(reading.other_id, reading.tag)
-            return self._send(sensor.id, pack_obstacle(carrier, other, reading.distance_m, *moment))
+            carrier = world.actors.get(sensor.parent_id, sensor)
+            actors = self._encode(carrier), self._encode(reading.other)
+            return self._send(sensor.id, pack_obstacle(*actors, reading.distance_m, *moment))
         return self._send(sensor.id, pack_reading(sensor.type_id, reading, *moment))
 
-    def _describe(self, actor_id: int, tag: int = 0) -> codec.Wire:
-        """An actor as an event tells of it; what is no actor is known by its tag alone."""
-        actor = self.world.actors.get(actor_id)
-        if actor is None:
-            return codec.encode_scenery(tag)
-        return codec.encode_actor(actor, self.streams.port)
-
-    def _publish(self, collision: Collision) -> bool:
+    def _tell(self, collisions: list[Collision]) -> bool:
+        """Sends collisions to the sensors that hang on who felt them."""
         world, prompt = self.world, True
         for sensor in world.actors.values():
-            if sensor.type_id == COLLISION and sensor.parent_id == collision.actor_id:
-                port = self.streams.port
-                message = pack_collision(
-                    codec.encode_actor(world.population.actor(collision.actor_id), port),
-                    codec.encode_actor(collision.other, port),
-                    collision.impulse,
-                    world.frame,
-                    world.elapsed_s,
-                    sensor.transform,
-                )
-                prompt &= self._send(sensor.id, message)
+            if sensor.type_id != COLLISION or not self.streams.has_readers(sensor.id):
+                continue
+            for actor_id, _, impulse, other in collisions:
+                if actor_id == sensor.parent_id:
+                    actors = self._encode(world.actors[actor_id]), self._encode(other)
+                    moment = world.frame, world.elapsed_s, sensor.transform
+                    prompt &= self._send(sensor.id, pack_collision(*actors, impulse, *moment))
         return prompt
+
+    def _encode(self, actor: Actor) -> codec.Wire:
+        return codec.encode_actor(actor, self.streams.port)
 
     def _send(self, stream_id: int, parts: Parts) -> bool:
         return self.streams.send(stream_id, parts, lossless=self.world.settings.synchronous)

@@ -97,22 +97,24 @@ class Obstacles:
     def actor(self, index: int) -> Actor:
         """CARLA's stand-in for one of the solids."""
         if index not in self._actors:
-            self._actors[index] = self._stand_in(index)
+            self._actors[index] = stand_in(self.solids[index])
         return self._actors[index]
 
-    def _stand_in(self, index: int) -> Actor:
-        solid = self.solids[index]
-        tag = Tag(int(solid["tag"]))
-        x, y, z = solid["centre"].tolist()
-        yaw = float(np.degrees(np.arctan2(solid["heading"][1], solid["heading"][0])))
-        name = f"static.{tag.name.lower().replace('_', '')}"  # as CARLA names them in events
-        box = BoundingBox(Vector3(), Vector3(*solid["half"].tolist()))
-        return Actor(
-            0,
-            name,
-            Transform(Vector3(x, y, z), Rotation(0.0, yaw, 0.0)),
-            blueprint=Blueprint(name, (), box, semantic_tag=tag),
-        )
+
+def stand_in(solid: np.void) -> Actor:
+    """What CARLA's events call a solid of the map, such as "static.building": an actor in no
+    world, with the id 0."""
+    tag = Tag(int(solid["tag"]))
+    x, y, z = solid["centre"].tolist()
+    yaw = float(np.degrees(np.arctan2(solid["heading"][1], solid["heading"][0])))
+    name = f"static.{tag.name.lower().replace('_', '')}"  # as CARLA names them in events
+    box = BoundingBox(Vector3(), Vector3(*solid["half"].tolist()))
+    return Actor(
+        0,
+        name,
+        Transform(Vector3(x, y, z), Rotation(0.0, yaw, 0.0)),
+        blueprint=Blueprint(name, (), box, semantic_tag=tag),
+    )
 
 
 def _grid(boxes: NDArray[np.float64]) -> _contacts.Grid:

@@ -22,7 +22,7 @@ MAX_IMAGE_WIDTH, MAX_IMAGE_HEIGHT = 4096, 2304
 MAX_POINTS_PER_S = 10_000_000
 MAX_CHANNELS = 256
 _MAX_PERIOD_S = 3600.0
-_MAX_RANGE_M = 10_000.0
+_MIN_RANGE_M, _MAX_RANGE_M = 0.01, 10_000.0
 
 # Kept so that programs which set them run unchanged; a pinhole camera has no use for them.
 _LENS = {
@@ -105,12 +105,12 @@ _SWEEP = (
     _ROLE,
     _TICK,
     _count("channels", "32", 1, MAX_CHANNELS),
-    _number("range", "10.0", 0.0, _MAX_RANGE_M),
+    _number("range", "10.0", _MIN_RANGE_M, _MAX_RANGE_M),
     _count("points_per_second", "56000", 0, MAX_POINTS_PER_S),
     _number("rotation_frequency", "10.0", 0.0, 1e4),
     _number("upper_fov", "10.0", -90.0, 90.0),
     _number("lower_fov", "-30.0", -90.0, 90.0),
-    _number("horizontal_fov", "360.0", 0.0, 360.0),
+    _number("horizontal_fov", "360.0", 0.1, 360.0),
 )
 
 SENSORS = (
@@ -150,7 +150,7 @@ SENSORS = (
             _TICK,
             _number("horizontal_fov", "30", 0.0, 179.0),
             _number("vertical_fov", "30", 0.0, 179.0),
-            _number("range", "100", 0.0, _MAX_RANGE_M),
+            _number("range", "100", _MIN_RANGE_M, _MAX_RANGE_M),
             _count("points_per_second", "1500", 0, MAX_POINTS_PER_S),
             _SEED,
         ),

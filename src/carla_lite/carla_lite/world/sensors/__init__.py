@@ -11,9 +11,12 @@ from carla_lite.world.sensor_blueprints import (
     GNSS,
     IMU,
     INSTANCE_CAMERA,
+    LIDAR,
     OBSTACLE,
+    RADAR,
     RGB_CAMERA,
     SEMANTIC_CAMERA,
+    SEMANTIC_LIDAR,
 )
 from carla_lite.world.sensors.cameras import (
     ColourCamera,
@@ -23,7 +26,9 @@ from carla_lite.world.sensors.cameras import (
 )
 from carla_lite.world.sensors.inertial import Gnss, Imu
 from carla_lite.world.sensors.instrument import Instrument
+from carla_lite.world.sensors.lidar import Lidar, SemanticLidar
 from carla_lite.world.sensors.obstacle import ObstacleDetector
+from carla_lite.world.sensors.radar import Radar
 from carla_lite.world.sensors.readings import (
     SEMANTIC_POINT,
     GnssReading,
@@ -56,6 +61,9 @@ _MAKERS: dict[str, Callable[[Sensor, World], Instrument]] = {
     DEPTH_CAMERA: DepthCamera,
     SEMANTIC_CAMERA: SemanticCamera,
     INSTANCE_CAMERA: InstanceCamera,
+    LIDAR: Lidar,
+    SEMANTIC_LIDAR: SemanticLidar,
+    RADAR: Radar,
     IMU: Imu,
     GNSS: Gnss,
     OBSTACLE: ObstacleDetector,

@@ -26,7 +26,6 @@ class ColourCamera:
         self._fov_deg = float(sensor.attributes["fov"])
         self._lens = PinholeCamera(width, height, self._fov_deg)
         self._pixels = np.zeros((height, width, 4), np.uint8)
-        self._hidden = surrounding_carrier(sensor, world)
 
     def read(self, sensor: Sensor, world: World) -> Image:
         """Takes a picture into the camera's own buffer."""
@@ -35,7 +34,7 @@ class ColourCamera:
 
     def _shoot(self, sensor: Sensor, world: World) -> None:
         location, rotation = sensor.transform
-        solids = world.population.solids(self._hidden)
+        solids = world.population.solids(surrounding_carrier(sensor, world))
         self._lens.render(world.scene, location, rotation, solids, self._pixels)
 
 
@@ -44,7 +43,7 @@ class DepthCamera(ColourCamera):
 
     def _shoot(self, sensor: Sensor, world: World) -> None:
         location, rotation = sensor.transform
-        solids = world.population.solids(self._hidden)
+        solids = world.population.solids(surrounding_carrier(sensor, world))
         encode_depth(self._lens.render_depth(world.scene, location, rotation, solids), self._pixels)
 
 
@@ -53,7 +52,7 @@ class SemanticCamera(ColourCamera):
 
     def _shoot(self, sensor: Sensor, world: World) -> None:
         location, rotation = sensor.transform
-        solids = world.population.solids(self._hidden)
+        solids = world.population.solids(surrounding_carrier(sensor, world))
         tags, _ = self._lens.render_labels(world.scene, location, rotation, solids)
         encode_tags(tags, self._pixels)
 
@@ -63,6 +62,6 @@ class InstanceCamera(ColourCamera):
 
     def _shoot(self, sensor: Sensor, world: World) -> None:
         location, rotation = sensor.transform
-        solids = world.population.solids(self._hidden)
+        solids = world.population.solids(surrounding_carrier(sensor, world))
         tags, ids = self._lens.render_labels(world.scene, location, rotation, solids)
         encode_instances(tags, ids, self._pixels)

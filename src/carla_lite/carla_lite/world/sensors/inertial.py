@@ -6,10 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from carla_lite.world.actors import Sensor
+from carla_lite.world.body import Body
 from carla_lite.world.geometry import ORIGIN, Vector3, inverse_rotate
 from carla_lite.world.sensors.instrument import Noise, noise_generator
 from carla_lite.world.sensors.readings import GnssReading, ImuReading
-from carla_lite.world.vehicle import Vehicle
 
 if TYPE_CHECKING:
     from carla_lite.world.world import World
@@ -47,7 +47,7 @@ def _felt_motion(sensor: Sensor, world: World) -> tuple[Vector3, Vector3]:
     """Specific force (m/s^2) and turning (rad/s) in the sensor frame."""
     carrier = world.actors.get(sensor.parent_id)
     acceleration, yaw_rate = ORIGIN, 0.0
-    if isinstance(carrier, Vehicle):
+    if isinstance(carrier, Body):
         yaw_rate = carrier.yaw_rate_rad_s
         place, centre = sensor.transform.location, carrier.transform.location
         inwards = -yaw_rate * yaw_rate  # off the centre a turning carrier pulls towards it

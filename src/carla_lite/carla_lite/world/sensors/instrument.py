@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carla_lite.world.actors import Sensor
+from carla_lite.world.body import Body
 from carla_lite.world.geometry import ORIGIN, Rotation, Vector3, rotation_matrix
-from carla_lite.world.vehicle import Vehicle
 
 if TYPE_CHECKING:
     from carla_lite.world.sensors.readings import Reading
@@ -50,11 +50,9 @@ def axes(rotation: Rotation) -> NDArray[np.float64]:
 def mount_velocity(sensor: Sensor, world: World) -> Vector3:
     """How fast the sensor itself moves (world frame, m/s): its carrier's motion and turning."""
     carrier = world.actors.get(sensor.parent_id)
-    if carrier is None:
+    if not isinstance(carrier, Body):
         return ORIGIN
     velocity = carrier.velocity
-    if not isinstance(carrier, Vehicle):
-        return velocity
     arm_x = sensor.transform.location.x - carrier.transform.location.x
     arm_y = sensor.transform.location.y - carrier.transform.location.y
     spin = carrier.yaw_rate_rad_s

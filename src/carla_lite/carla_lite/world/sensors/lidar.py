@@ -26,10 +26,10 @@ class _Hits(NamedTuple):
 
     channel: NDArray[np.intp]
     direction: NDArray[np.float64]  # (N, 3), sensor frame
-    distance: NDArray[np.float64]
+    distance: NDArray[np.float32]
     tag: NDArray[np.uint8]
     id: NDArray[np.uint32]
-    cosine: NDArray[np.float64]
+    cosine: NDArray[np.float32]
 
 
 class _Sweep:
@@ -51,7 +51,6 @@ class _Sweep:
         self._width_deg = float(attributes["horizontal_fov"])
         self._turn_deg_s = float(attributes["rotation_frequency"]) * self._width_deg
         self._angle_deg = 0.0
-        self._hidden = surrounding_carrier(sensor, world)
 
     @property
     def angle_rad(self) -> float:
@@ -86,15 +85,15 @@ class _Sweep:
         if chosen is not None:
             cast = np.flatnonzero(chosen)
             channel, flat = channel[cast], flat[cast]
-        distance, tag, actor_id, cosine = cast_rays(
+        hits = cast_rays(
             world.scene,
-            world.population.solids(self._hidden),
+            world.population.solids(surrounding_carrier(sensor, world)),
             sensor.transform.location,
             flat @ axes(sensor.transform.rotation),
             self._range_m,
         )
-        hit = np.flatnonzero(np.isfinite(distance))
-        return _Hits(channel[hit], flat[hit], distance[hit], tag[hit], actor_id[hit], cosine[hit])
+        met = np.flatnonzero(np.isfinite(hits.distance))
+        return _Hits(channel[met], flat[met], *(values[met] for values in hits))
 
     def counts(self, channel: NDArray[np.intp]) -> NDArray[np.uint32]:
         """How many of these points each channel has."""
@@ -123,10 +122,10 @@ class Lidar:
             shape = sweep.channels, sweep.points_per_laser(world)
             chosen = random.random(shape, np.float32) >= self._general_drop
         hits = sweep.fire(sensor, world, chosen)
-        intensity = np.exp(-self._attenuation_per_m * hits.distance)
-        distance = hits.distance
+        distance = hits.distance.astype(np.float64)
+        intensity = np.exp(-self._attenuation_per_m * distance)
         if self._deviation_m > 0.0:
-            distance = distance + random.normal(0.0, self._deviation_m, len(distance))
+            distance += random.normal(0.0, self._deviation_m, len(distance))
         points = np.empty((len(distance), 4), np.float32)
         points[:, :3] = hits.direction * distance[:, None]
         points[:, 3] = intensity

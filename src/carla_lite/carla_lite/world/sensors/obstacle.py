@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from carla_lite.scenery.solids import Shape, Solids
 from carla_lite.world.actors import Sensor
+from carla_lite.world.collisions import stand_in
 from carla_lite.world.sensors.instrument import axes
 from carla_lite.world.sensors.readings import ObstacleReading
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 TOUCH_M = 1e-4
 _MOST_STEPS = 256
-_DYNAMIC = ("vehicle.", "walker.")
 
 
 class ObstacleDetector:
@@ -37,12 +37,11 @@ class ObstacleDetector:
         """The obstacle that the sphere meets first, or None."""
         solids = world.population.solids(sensor.parent_id)
         if self._only_dynamics:
-            dynamic = [
-                actor.id for actor in world.actors.values() if actor.type_id.startswith(_DYNAMIC)
-            ]
+            population = world.population
+            dynamic = [body.id for body in (*population.vehicles, *population.walkers)]
             solids = solids[np.isin(solids["id"], dynamic)]
         else:
-            solids = np.concatenate((solids, world.scene.solids))
+            solids = np.concatenate((solids, world.scene.static.solids))
         start = np.array(sensor.transform.location)
         ahead = axes(sensor.transform.rotation)[0]
         solids = _near_the_way(solids, start, ahead, self._reach_m, self._radius_m)
@@ -53,7 +52,8 @@ class ObstacleDetector:
         if way[nearest] > self._reach_m:
             return None
         found = solids[nearest]
-        return ObstacleReading(int(found["id"]), int(found["tag"]), float(way[nearest]))
+        other = world.actors.get(int(found["id"])) or stand_in(found)
+        return ObstacleReading(other, float(way[nearest]))
 
 
 def _near_the_way(

@@ -38,7 +38,6 @@ class Radar:
         )
         self._range_m = float(attributes["range"])
         self._points_per_s = int(attributes["points_per_second"])
-        self._hidden = surrounding_carrier(sensor, world)
 
     def read(self, sensor: Sensor, world: World) -> RadarReading:
         """The detections of one tick."""
@@ -48,7 +47,7 @@ class Radar:
         directions = beams @ axes(sensor.transform.rotation)
         distance, _, actor_id, _ = cast_rays(
             world.scene,
-            world.population.solids(self._hidden),
+            world.population.solids(surrounding_carrier(sensor, world)),
             sensor.transform.location,
             directions,
             self._range_m * float(reach.max(initial=1.0)),

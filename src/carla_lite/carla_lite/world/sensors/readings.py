@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from carla_lite.world.actors import Actor
 from carla_lite.world.geometry import Vector3
 
 
@@ -77,13 +78,11 @@ class ObstacleReading(NamedTuple):
     """The nearest thing in the way.
 
     Attributes:
-        other_id: of an actor or of a piece of scenery.
-        tag: what it is.
+        other: what it is; for a piece of the map a stand-in, as in `Collision`.
         distance_m: how far the sensor's sphere can go before it touches.
     """
 
-    other_id: int
-    tag: int
+    other: Actor
     distance_m: float
 
 
