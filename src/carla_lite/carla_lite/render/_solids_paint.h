@@ -1,7 +1,7 @@
 /* The patterns of the materials: windows, car bodies, signals, signs.
  *
- * All lengths are metres in the solid's own axes. `pixel` is the size of a pixel there; patterns are
- * softened to it, so that they neither flicker nor moire in the distance.
+ * All lengths are metres in the solid's own axes. `sharp` is the number of pixels to a metre there;
+ * patterns are softened to pixels, so that they neither flicker nor moire in the distance.
  */
 #ifndef CARLA_LITE_SOLIDS_PAINT_H
 #define CARLA_LITE_SOLIDS_PAINT_H
@@ -19,18 +19,19 @@ typedef struct {
 
 typedef uint32_t Uints __attribute__((vector_size(4 * LANES), aligned(4)));
 
+INLINE Ints as_ints(Floats a) { return __builtin_convertvector(a, Ints); }
+INLINE Floats as_floats(Ints a) { return __builtin_convertvector(a, Floats); }
 /* Noise of whole numbers, evenly 0..255. */
 INLINE Floats noise(Ints i, Ints j, uint32_t seed) {
     Uints h = (Uints)i * 73856093u ^ (Uints)j * 19349663u ^ seed * 83492791u;
-    h = (h ^ (h >> 13)) * 0x5bd1e995u;
-    h ^= h >> 15;
-    return __builtin_convertvector((Ints)(h >> 7 & 255u), Floats);
+    h = (h ^ (h >> 15)) * 0x2c1b3c6du;
+    h = (h ^ (h >> 12)) * 0x297a2d39u;
+    return as_floats((Ints)(h >> 24));
 }
-INLINE Ints as_ints(Floats a) { return __builtin_convertvector(a, Ints); }
 
 /* How much of a pixel at `x` from a stripe's middle the stripe covers. */
-INLINE Floats stripe(Floats x, Floats half, Floats pixel) {
-    return clamp01((half - magnitude(x)) / pixel + 0.5f);
+INLINE Floats stripe(Floats x, Floats half, Floats sharp) {
+    return clamp01((half - magnitude(x)) * sharp + 0.5f);
 }
 INLINE void cover(Floats *colour, const float *with, Floats share) {
     for (int k = 0; k < 3; k++) colour[k] = mix(colour[k], floats(with[k]), share);
@@ -40,55 +41,67 @@ INLINE void cover_times(Floats *colour, float gain, Floats share) {
 }
 INLINE Floats where(Ints condition) { return (Floats)(condition & (Ints)floats(1.0f)); }
 
-/* A wall with windows. `along` runs from one corner, `up` from the foot; `variant` picks the pattern
- * by its lowest two bits, a shop on the ground floor by the next. */
-INLINE void paint_wall(Paint *p, const Solid *s, Floats along, Floats up, float width, float height,
-                       Floats pixel_along, Floats pixel_up, float glow, const float *sky) {
+/* Sizes of a wall's windows, with the wall around them, so that a whole number fills it. */
+INLINE void divide_wall(const Solid *s, float width, float *wide, float *high) {
+    float columns = floorf(width / ((s->variant & 3) == 3 ? 2.0f : 3.0f) + 0.5f);
+    float storeys = floorf(2.0f * s->half[2] / 3.2f + 0.5f);
+    *wide = width / (columns < 1.0f ? 1.0f : columns);
+    *high = 2.0f * s->half[2] / (storeys < 1.0f ? 1.0f : storeys);
+}
+
+/* A wall with windows. `along` runs from one corner, `up` from the foot; `wide` and `high` are one
+ * window's share of it. The lowest two bits of `variant` pick the pattern, the next a shop below. */
+INLINE void paint_wall(Paint *p, const Solid *s, Floats along, Floats up, float wide, float high,
+                       Floats sharp_along, Floats sharp_up, float glow, const float *sky) {
     static const float share_wide[4] = {0.20f, 0.27f, 0.46f, 0.45f};
     static const float share_high[4] = {0.24f, 0.31f, 0.27f, 0.42f};
     static const float inner[3] = {46, 40, 34}, door[3] = {38, 52, 74}, lamp[3] = {150, 214, 250};
     const int pattern = s->variant & 3;
-    float columns = floorf(width / (pattern == 3 ? 2.0f : 3.0f) + 0.5f);
-    float storeys = floorf(height / 3.2f + 0.5f);
-    columns = columns < 1.0f ? 1.0f : columns, storeys = storeys < 1.0f ? 1.0f : storeys;
-    const float wide = width / columns, high = height / storeys;
-    Floats i = whole(along / wide), j = whole(up / high);
-    Floats x = along - (i + 0.5f) * wide, y = up - (j + 0.52f) * high;
-    Floats chance = noise(as_ints(i), as_ints(j), s->id + 31u * s->variant);
-    /* Walls are a little darker at the foot and below each sill. */
-    Floats shade = 0.86f + 0.14f * clamp01(up * 0.25f);
-    for (int k = 0; k < 3; k++) p->own[k] *= shade;
-    const float half_wide = share_wide[pattern] * wide, half_high = share_high[pattern] * high;
-    Floats low = where(j < 0.5f);
-    Floats shop = s->variant & 4 ? low : floats(0.0f);
-    Floats hw = mix(floats(half_wide), floats(0.45f * wide), shop);
-    Floats hh = mix(floats(half_high), floats(0.36f * high), shop);
-    Floats blur_x = clamp01(2.0f * pixel_along / wide - 0.5f);
-    Floats blur_y = clamp01(2.0f * pixel_up / high - 0.5f);
-    Floats frame = mix(stripe(x, hw + 0.12f, pixel_along), 2.0f * hw / wide, blur_x) *
-                   mix(stripe(y, hh + 0.12f, pixel_up), 2.0f * hh / high, blur_y);
-    Floats pane = mix(stripe(x, hw, pixel_along), 2.0f * hw / wide, blur_x) *
-                  mix(stripe(y, hh, pixel_up), 2.0f * hh / high, blur_y);
-    cover_times(p->own, pattern == 3 ? 0.62f : 1.16f, frame);
-    Floats mirror = 0.16f + 0.20f * (chance * (1.0f / 255.0f)) + 0.12f * clamp01(y / high + 0.5f);
-    Floats lit = where(chance < 88.0f) * glow * pane;
-    for (int k = 0; k < 3; k++) {
-        p->own[k] = mix(p->own[k], mix(floats(inner[k]), floats(sky[k]), mirror), pane);
-        p->glow[k] = lit * lamp[k] * (0.65f + chance * 0.004f);
-        p->own[k] *= 1.0f - 0.8f * lit;
+    const float per_wide = 1.0f / wide, per_high = 1.0f / high, trim = pattern == 3 ? -0.38f : 0.16f;
+    Ints i = as_ints(along * per_wide), j = as_ints(up * per_high), low = j == 0;
+    Floats x = magnitude(along - (as_floats(i) + 0.5f) * wide), y = up - (as_floats(j) + 0.52f) * high;
+    Floats chance = noise(i, j, s->id + 31u * s->variant), away = magnitude(y);
+    Floats hw = floats(share_wide[pattern] * wide), hh = floats(share_high[pattern] * high);
+    if (s->variant & 4) {
+        hw = pick(low, floats(0.45f * wide), hw);
+        hh = pick(low, floats(0.36f * high), hh);
     }
-    /* Every sixth column or so has a door. */
-    Floats has_door = low * where(noise(as_ints(i), (Ints){0}, s->id) < 45.0f);
-    Floats leaf = has_door * stripe(x, floats(0.62f), pixel_along) *
-                  stripe(up - 1.05f, floats(1.05f), pixel_up);
-    cover(p->own, door, leaf);
-    for (int k = 0; k < 3; k++) p->glow[k] *= 1.0f - leaf;
-    /* The eaves. */
-    cover_times(p->own, 1.12f, stripe(up - height, floats(0.35f), pixel_up));
+    /* The pane, and the frame around it. */
+    Floats in_x = (hw - x) * sharp_along + 0.5f, in_y = (hh - away) * sharp_up + 0.5f;
+    Floats frame_x = clamp01(in_x + 0.12f * sharp_along), frame_y = clamp01(in_y + 0.12f * sharp_up);
+    in_x = clamp01(in_x), in_y = clamp01(in_y);
+    if (any((sharp_along * wide < 3.0f) | (sharp_up * high < 3.0f))) {
+        /* Where columns or storeys are hardly larger than pixels there is only their average. */
+        Floats blur_x = clamp01(1.5f - 0.5f * wide * sharp_along);
+        Floats blur_y = clamp01(1.5f - 0.5f * high * sharp_up);
+        frame_x = mix(frame_x, 2.0f * hw * per_wide, blur_x);
+        frame_y = mix(frame_y, 2.0f * hh * per_high, blur_y);
+        in_x = mix(in_x, 2.0f * hw * per_wide, blur_x), in_y = mix(in_y, 2.0f * hh * per_high, blur_y);
+    }
+    Floats pane = in_x * in_y, wall = 1.0f + trim * (frame_x * frame_y);
+    /* Walls are a little darker at the foot. */
+    wall *= least(0.86f + 0.035f * up, floats(1.0f)) * (1.0f - pane);
+    if (any(up > 2.0f * s->half[2] - 1.0f)) /* the eaves */
+        wall *= 1.0f + 0.12f * stripe(up - 2.0f * s->half[2], floats(0.35f), sharp_up);
+    Floats leaf = {0};
+    if (any(low)) { /* every sixth column or so has a door */
+        Ints has_door = low & (noise(i, (Ints){0}, s->id) < 45.0f);
+        leaf = pick(has_door, stripe(x, floats(0.62f), sharp_along), leaf);
+        leaf *= stripe(up - 1.05f, floats(1.05f), sharp_up);
+        wall *= 1.0f - leaf, pane *= 1.0f - leaf;
+    }
+    Floats mirror = pane * (0.22f + chance * (0.20f / 255.0f) + y * (0.12f * per_high));
+    if (glow > 0.0f) {
+        Floats lit = pick(chance < 88.0f, glow * pane, (Floats){0});
+        for (int k = 0; k < 3; k++) p->glow[k] = lit * lamp[k] * (0.65f + chance * 0.004f);
+        pane -= 0.8f * lit, mirror *= 1.0f - 0.8f * lit;
+    }
+    for (int k = 0; k < 3; k++)
+        p->own[k] = s->bgr[k] * wall + inner[k] * (pane - mirror) + sky[k] * mirror + door[k] * leaf;
 }
 
 /* The lower body of a vehicle: wheels, sills, doors; lamps and bumpers at the ends. */
-INLINE void paint_hull(Paint *p, const Solid *s, int face, const Floats *at, Floats pixel, float glow) {
+INLINE void paint_hull(Paint *p, const Solid *s, int face, const Floats *at, Floats sharp, float glow) {
     static const float tyre[3] = {26, 24, 24}, hub[3] = {120, 118, 116}, plate[3] = {215, 222, 222};
     static const float head[3] = {228, 236, 238}, tail[3] = {36, 26, 150}, dark[3] = {34, 32, 32};
     static const float beam[3] = {215, 245, 255}, stop[3] = {70, 60, 255}, rear[3] = {34, 28, 190};
@@ -98,23 +111,23 @@ INLINE void paint_hull(Paint *p, const Solid *s, int face, const Floats *at, Flo
     if (face == 2 || face == 3) {
         const float r = 2.0f * hz * 0.52f < 0.36f ? 2.0f * hz * 0.52f : 0.36f;
         Floats x = magnitude(at[0]) - 0.61f * hx;
-        cover_times(p->own, 0.72f, stripe(up - 0.62f * 2.0f * hz, floats(0.03f), pixel));
-        cover_times(p->own, 0.6f, stripe(at[0] - 0.02f * hx, floats(0.012f), pixel));
-        cover(p->own, dark, stripe(up, floats(0.24f * 2.0f * hz), pixel));
+        cover_times(p->own, 0.72f, stripe(up - 0.62f * 2.0f * hz, floats(0.03f), sharp));
+        cover_times(p->own, 0.6f, stripe(at[0] - 0.02f * hx, floats(0.012f), sharp));
+        cover(p->own, dark, stripe(up, floats(0.24f * 2.0f * hz), sharp));
         Floats away = root(x * x + (up - r) * (up - r));
-        cover(p->own, dark, stripe(away, floats(1.18f * r), pixel));
-        cover(p->own, tyre, stripe(away, floats(r), pixel));
-        cover(p->own, hub, stripe(away, floats(0.55f * r), pixel));
+        cover(p->own, dark, stripe(away, floats(1.18f * r), sharp));
+        cover(p->own, tyre, stripe(away, floats(r), sharp));
+        cover(p->own, hub, stripe(away, floats(0.55f * r), sharp));
         return;
     }
     if (face > 1) return;
     Floats across = magnitude(at[1]);
-    Floats outer = stripe(across - 0.80f * hy, floats(0.15f * hy), pixel);
-    Floats edge = stripe(across - 0.93f * hy, floats(0.06f * hy), pixel);
-    Floats lamps = outer * stripe(up - 1.42f * hz, floats(0.22f * hz), pixel);
-    cover(p->own, dark, stripe(up - 0.3f * hz, floats(0.28f * hz), pixel));
-    cover(p->own, plate, stripe(across, floats(0.26f), pixel) *
-                             stripe(up - 0.72f * hz, floats(0.07f), pixel));
+    Floats outer = stripe(across - 0.80f * hy, floats(0.15f * hy), sharp);
+    Floats edge = stripe(across - 0.93f * hy, floats(0.06f * hy), sharp);
+    Floats lamps = outer * stripe(up - 1.42f * hz, floats(0.22f * hz), sharp);
+    cover(p->own, dark, stripe(up - 0.3f * hz, floats(0.28f * hz), sharp));
+    cover(p->own, plate, stripe(across, floats(0.26f), sharp) *
+                             stripe(up - 0.72f * hz, floats(0.07f), sharp));
     Floats turning = (Floats){0};
     if (s->lights & LEFT) turning += where(at[1] < 0.0f);
     if (s->lights & RIGHT) turning += where(at[1] > 0.0f);
@@ -122,8 +135,8 @@ INLINE void paint_hull(Paint *p, const Solid *s, int face, const Floats *at, Flo
     const float *lit = 0;
     float strength = 1.0f;
     if (face == 1) {
-        cover(p->own, dark, stripe(across, floats(0.52f * hy), pixel) *
-                                stripe(up - 1.2f * hz, floats(0.18f * hz), pixel));
+        cover(p->own, dark, stripe(across, floats(0.52f * hy), sharp) *
+                                stripe(up - 1.2f * hz, floats(0.18f * hz), sharp));
         cover(p->own, head, lamps);
         if (s->lights & LOW_BEAM) lit = beam;
     } else {
@@ -137,36 +150,36 @@ INLINE void paint_hull(Paint *p, const Solid *s, int face, const Floats *at, Flo
         Floats shine = lit ? lamps * (lit[k] * strength) : (Floats){0};
         shine = mix(shine, floats(amber[k]), turning);
         if (face == 0 && s->lights & REVERSE)
-            shine += white[k] * stripe(across - 0.55f * hy, floats(0.06f * hy), pixel) *
-                     stripe(up - 1.42f * hz, floats(0.16f * hz), pixel);
+            shine += white[k] * stripe(across - 0.55f * hy, floats(0.06f * hy), sharp) *
+                     stripe(up - 1.42f * hz, floats(0.16f * hz), sharp);
         p->glow[k] = shine;
         p->own[k] *= 1.0f - (lit ? lamps * strength : turning);
     }
 }
 
 /* The upper body of a vehicle: glass between pillars. */
-INLINE void paint_cabin(Paint *p, const Solid *s, int face, const Floats *at, Floats pixel,
+INLINE void paint_cabin(Paint *p, const Solid *s, int face, const Floats *at, Floats sharp,
                         const float *sky) {
     static const float pane[3] = {52, 46, 42};
     if (face > 3) return;
     const float hz = s->half[2], half = face < 2 ? s->half[1] : s->half[0];
     Floats along = face < 2 ? at[1] : at[0];
-    Floats glass = stripe(at[2] - 0.02f * hz, floats(0.76f * hz), pixel) *
-                   stripe(along, floats(half - 0.09f), pixel);
-    if (face > 1) glass *= 1.0f - stripe(along + 0.04f * half, floats(0.06f), pixel);
-    Floats mirror = 0.10f + 0.30f * clamp01(0.5f + 0.5f * at[2] / hz);
+    Floats glass = stripe(at[2] - 0.02f * hz, floats(0.76f * hz), sharp) *
+                   stripe(along, floats(half - 0.09f), sharp);
+    if (face > 1) glass *= 1.0f - stripe(along + 0.04f * half, floats(0.06f), sharp);
+    Floats mirror = 0.10f + 0.30f * clamp01(0.5f + 0.5f * at[2] * (1.0f / hz));
     for (int k = 0; k < 3; k++)
         p->own[k] = mix(p->own[k], mix(floats(pane[k]), floats(sky[k]), mirror), glass);
 }
 
 /* The face of a traffic light: red over yellow over green. */
-INLINE void paint_signal(Paint *p, const Solid *s, const Floats *at, Floats pixel) {
+INLINE void paint_signal(Paint *p, const Solid *s, const Floats *at, Floats sharp) {
     static const float lamp[3][3] = {{50, 40, 255}, {40, 200, 255}, {130, 240, 70}};
     const float third = s->half[2] / 1.5f;
     const float r = 0.82f * (s->half[1] < 0.5f * third ? s->half[1] : 0.5f * third);
     for (int i = 0; i < 3; i++) {
         Floats z = at[2] + (float)(i - 1) * third;
-        Floats inside = stripe(root(at[1] * at[1] + z * z), floats(r), pixel);
+        Floats inside = stripe(root(at[1] * at[1] + z * z), floats(r), sharp);
         int lit = s->lights >> i & 1;
         for (int k = 0; k < 3; k++) {
             p->own[k] = mix(p->own[k], floats(lit ? 0.0f : 0.16f * lamp[i][k]), inside);

@@ -10,7 +10,7 @@
 static int first_bad(const Solid *solids, int count) {
     for (int i = 0; i < count; i++) {
         const Solid *s = &solids[i];
-        int good = s->shape <= ELLIPSOID && s->material <= SIGN;
+        int good = s->shape <= ELLIPSOID && s->material <= SIGN && s->tag <= GUARD_RAIL;
         for (int k = 0; k < 3; k++) /* comparisons with what is not a number are false */
             good &= fabsf(s->centre[k]) <= 1e6f && s->half[k] >= 1e-4f && s->half[k] <= 1e5f;
         float length = s->heading[0] * s->heading[0] + s->heading[1] * s->heading[1];
@@ -21,8 +21,10 @@ static int first_bad(const Solid *solids, int count) {
 
 CLONED
 void paint_frame(const Frame *f, const Light *light, const Solid *moving, int count, uint32_t *pixels) {
-    draw_shadows(f, light, moving, count, pixels);
-    shade_frame(f, light, pixels);
+    const Light own = *light; /* pixels, when written, cannot change a copy */
+    prepare_faces(f, &own);
+    draw_shadows(f, &own, moving, count, pixels);
+    shade_frame(f, &own, pixels);
 }
 
 CLONED

@@ -20,10 +20,11 @@ INLINE void light_on(const Light *light, Floats nx, Floats ny, Floats nz, Floats
 /* 1 - exp(-x) for x >= 0, to 0.002. */
 INLINE Floats haze_of(Floats x) { return 1.0f - 1.0f / (1.0f + x * (1.0f + x * (0.48f + 0.235f * x))); }
 
+/* Colours are at least 0. */
 INLINE void store_pixels(uint32_t *to, const Floats *colour, int count) {
     Ints channel[3];
     for (int k = 0; k < 3; k++)
-        channel[k] = as_ints(least(most(colour[k], floats(0.0f)), floats(255.0f)) + 0.5f);
+        channel[k] = as_ints(least(colour[k], floats(255.0f)) + 0.5f);
     Uints packed = (Uints)(channel[0] | channel[1] << 8 | channel[2] << 16) | 0xff000000u;
     if (count >= LANES)
         memcpy(to, &packed, sizeof packed);
@@ -32,82 +33,121 @@ INLINE void store_pixels(uint32_t *to, const Floats *colour, int count) {
 }
 
 /* Leaves: noise of two sizes on a round crown; its normals are `at` over the half extents. */
-INLINE void paint_leaves(Paint *p, const Solid *s, const Floats *at, Floats pixel) {
+INLINE void paint_leaves(Paint *p, const Solid *s, const Floats *at, Floats sharp) {
     static const float size[2] = {0.55f, 0.17f}, strength[2] = {0.30f, 0.42f};
     Floats tone = floats(1.0f);
     for (int i = 0; i < 2; i++) {
-        Ints x = as_ints(whole(at[0] / size[i])), y = as_ints(whole(at[1] / size[i]));
-        Ints z = as_ints(whole(at[2] / size[i]));
+        Ints x = as_ints(whole(at[0] * (1.0f / size[i]))), y = as_ints(whole(at[1] * (1.0f / size[i])));
+        Ints z = as_ints(whole(at[2] * (1.0f / size[i])));
         Floats grain = noise(x + 57 * z, y + 131 * z, s->id + 7u * s->variant) * (1.0f / 255.0f) - 0.5f;
-        tone += grain * strength[i] * clamp01(1.4f - 0.9f * pixel / size[i]);
+        tone += grain * strength[i] * clamp01(0.6f * size[i] * sharp - 0.4f);
     }
     for (int k = 0; k < 3; k++) p->own[k] *= tone;
 }
 
-/* Colours a stretch of one row that sees one face. */
-INLINE void shade_stretch(const Frame *f, const Light *light, const Face *face, int row, int from,
-                          int to, uint32_t *pixels) {
-    const Solid *s = face->solid;
-    const int round = face->face == FACE_ROUND, k = round ? 0 : face->face >> 1;
+/* Colours a stretch of one row that sees one face. `material` and `round` are known where this is
+ * compiled, so that each has a loop of its own. */
+INLINE void shade_stretch(const Frame *f, const Light *light, const Face *face, const int material,
+                          const int round, int row, int from, int to, uint32_t *pixels) {
+    const Solid own = *face->solid, *s = &own; /* pixels, when written, cannot change a copy */
+    const int k = round ? 0 : face->face >> 1;
     const float *nearness = f->nearness + (size_t)row * f->stride;
-    const float y = (float)((row + 0.5 - 0.5 * f->height) / f->focal);
+    const float y = (float)((row + 0.5 - 0.5 * f->height) / f->focal), focal = (float)f->focal;
     const float x0 = (float)((from + 0.5 - 0.5 * f->width) / f->focal), step = (float)(1.0 / f->focal);
-    const float cos = s->heading[0], sin = s->heading[1];
-    const int plain = s->material == PLAIN || (s->material == FACADE && k == 2) ||
-                      (s->material == SIGNAL && face->face != 1) ||
-                      (s->material == SIGN && face->face != 1) || s->material > SIGN;
-    float ray0[3], ray1[3];
-    for (int j = 0; j < 3; j++)
-        ray0[j] = (float)at(&face->ray[j], from, row), ray1[j] = (float)face->ray[j].a;
-    Floats gain[3];
-    if (!round) {
-        float side = face->face & 1 ? 1.0f : -1.0f;
-        float nx = k == 0 ? side * cos : k == 1 ? -side * sin : 0.0f;
-        float ny = k == 0 ? side * sin : k == 1 ? side * cos : 0.0f;
-        light_on(light, floats(nx), floats(ny), floats(k == 2 ? side : 0.0f), gain);
+    const float cos = s->heading[0], sin = s->heading[1], per_haze = 1.0f / light->haze_m;
+    float eye[3], ray0[3], ray1[3];
+    for (int j = 0; j < 3; j++) {
+        float size = round ? s->half[j] : 1.0f;
+        eye[j] = (float)face->eye[j];
+        ray0[j] = (float)at(&face->ray[j], from, row) * size, ray1[j] = (float)face->ray[j].a * size;
     }
+    const float wide = face->wide, high = face->high;
+    const int side = face->face;
+    Floats gain[3], mist[3];
+    for (int j = 0; j < 3; j++) gain[j] = floats(face->gain[j]), mist[j] = floats(light->mist[j]);
     for (int u = from; u < to; u += LANES) {
-        Floats count = COUNT + (float)(u - from), depth = 1.0f / load(nearness + u);
-        Floats x = x0 + step * count;
-        Floats length = root(1.0f + y * y + x * x);
+        Floats count = COUNT + (float)(u - from), near = load(nearness + u), depth = 1.0f / near;
+        Floats x = x0 + step * count, length = root(1.0f + y * y + x * x), sharp = near * focal;
         Floats place[3];
-        Paint p = {{floats(s->bgr[0]), floats(s->bgr[1]), floats(s->bgr[2])}, {{0}}};
-        if (!plain || round)
-            for (int j = 0; j < 3; j++)
-                place[j] = (float)face->eye[j] + depth * (ray0[j] + ray1[j] * count) * (round ? s->half[j] : 1.0f);
+        for (int j = 0; j < 3; j++) place[j] = eye[j] + depth * (ray0[j] + ray1[j] * count);
         if (round) {
             Floats n[3], size = {0};
             for (int j = 0; j < 3; j++) {
-                n[j] = place[j] / (s->half[j] * s->half[j]);
+                n[j] = place[j] * (1.0f / (s->half[j] * s->half[j]));
                 size += n[j] * n[j];
             }
             size = 1.0f / root(size);
             for (int j = 0; j < 3; j++) n[j] *= size;
             light_on(light, cos * n[0] - sin * n[1], sin * n[0] + cos * n[1], n[2], gain);
         }
-        if (!plain) {
-            Floats pixel = depth * step;
-            switch (s->material) {
-            case FACADE: {
-                Floats across = magnitude(ray0[k] + ray1[k] * count);
-                Floats slant = pixel * length / most(across, floats(0.02f));
-                int j = 1 - k;
-                paint_wall(&p, s, place[j] + s->half[j], place[2] + s->half[2], 2.0f * s->half[j],
-                           2.0f * s->half[2], slant, pixel, light->glow, light->sky);
-                break;
-            }
-            case FOLIAGE: paint_leaves(&p, s, place, pixel); break;
-            case CAR_HULL: paint_hull(&p, s, face->face, place, pixel, light->glow); break;
-            case CAR_CABIN: paint_cabin(&p, s, face->face, place, pixel, light->sky); break;
-            case SIGNAL: paint_signal(&p, s, place, pixel); break;
-            default: paint_sign(&p, s, place);
-            }
+        Paint p = {{floats(s->bgr[0]), floats(s->bgr[1]), floats(s->bgr[2])}, {{0}}};
+        if (material == FACADE) {
+            Floats across = magnitude(ray0[k] + ray1[k] * count);
+            Floats slant = sharp * most(across, floats(0.02f)) / length;
+            Floats along = k ? place[0] + s->half[0] : place[1] + s->half[1];
+            paint_wall(&p, s, along, place[2] + s->half[2], wide, high, slant, sharp, light->glow,
+                       light->sky);
+        } else if (material == FOLIAGE) {
+            paint_leaves(&p, s, place, sharp);
+        } else if (material == CAR_HULL) {
+            paint_hull(&p, s, side, place, sharp, light->glow);
+        } else if (material == CAR_CABIN) {
+            paint_cabin(&p, s, side, place, sharp, light->sky);
+        } else if (material == SIGNAL) {
+            paint_signal(&p, s, place, sharp);
+        } else if (material == SIGN) {
+            paint_sign(&p, s, place);
         }
-        Floats haze = haze_of(depth * length * (1.0f / light->haze_m));
-        Floats colour[3];
+        Floats haze = haze_of(depth * length * per_haze), colour[3];
         for (int j = 0; j < 3; j++)
-            colour[j] = mix(p.own[j] * gain[j] + p.glow[j], floats(light->mist[j]), haze);
+            colour[j] = mix(p.own[j] * gain[j] + p.glow[j], mist[j], haze);
         store_pixels(pixels + (size_t)row * f->width + u, colour, to - u);
+    }
+}
+
+/* Which pattern a face has: only walls have windows, and only fronts lamps and signs. */
+INLINE int pattern_of(const Face *face) {
+    int material = face->solid->material;
+    if (material == FACADE) return face->face < 4 ? FACADE : PLAIN;
+    if (material == SIGNAL || material == SIGN) return face->face == 1 ? material : PLAIN;
+    return material;
+}
+
+INLINE void shade(const Frame *f, const Light *light, const Face *face, int row, int from, int to,
+                  uint32_t *out) {
+    if (face->face == FACE_ROUND) {
+        if (face->solid->material == FOLIAGE)
+            shade_stretch(f, light, face, FOLIAGE, 1, row, from, to, out);
+        else
+            shade_stretch(f, light, face, PLAIN, 1, row, from, to, out);
+        return;
+    }
+    switch (pattern_of(face)) {
+    case FACADE: shade_stretch(f, light, face, FACADE, 0, row, from, to, out); break;
+    case FOLIAGE: shade_stretch(f, light, face, FOLIAGE, 0, row, from, to, out); break;
+    case CAR_HULL: shade_stretch(f, light, face, CAR_HULL, 0, row, from, to, out); break;
+    case CAR_CABIN: shade_stretch(f, light, face, CAR_CABIN, 0, row, from, to, out); break;
+    case SIGNAL: shade_stretch(f, light, face, SIGNAL, 0, row, from, to, out); break;
+    case SIGN: shade_stretch(f, light, face, SIGN, 0, row, from, to, out); break;
+    default: shade_stretch(f, light, face, PLAIN, 0, row, from, to, out);
+    }
+}
+
+/* Sets what all pixels of a face have in common. */
+INLINE void prepare_faces(const Frame *f, const Light *light) {
+    for (uint32_t i = 0; i < f->count; i++) {
+        Face *face = &f->faces[i];
+        if (face->face == FACE_ROUND) continue;
+        const Solid *s = face->solid;
+        float side = face->face & 1 ? 1.0f : -1.0f, n[3] = {0};
+        if (face->face < 2) n[0] = side * s->heading[0], n[1] = side * s->heading[1];
+        else if (face->face < 4) n[0] = -side * s->heading[1], n[1] = side * s->heading[0];
+        else n[2] = side;
+        Floats gain[3];
+        light_on(light, floats(n[0]), floats(n[1]), floats(n[2]), gain);
+        for (int k = 0; k < 3; k++) face->gain[k] = gain[k][0];
+        if (s->material == FACADE)
+            divide_wall(s, 2.0f * s->half[face->face < 2 ? 1 : 0], &face->wide, &face->high);
     }
 }
 
@@ -126,7 +166,7 @@ INLINE void shade_frame(const Frame *f, const Light *light, uint32_t *pixels) {
                 else
                     break;
             }
-            if (name) shade_stretch(f, light, &f->faces[name - 1], row, from, u, pixels);
+            if (name) shade(f, light, &f->faces[name - 1], row, from, u, pixels);
         }
     }
 }

@@ -29,6 +29,9 @@ typedef struct {
     Form near;      /* 1 / depth; of an ellipsoid: minus eye times ray, both over the half extents */
     Form edge[4];   /* at least 0 inside a box's face; of an ellipsoid (0 to 2), eye cross ray */
     double beyond;  /* of an ellipsoid: the eye's squared distance over the half extents, minus 1 */
+    /* Set before colours are asked for. */
+    float gain[3];     /* light on a box's face */
+    float wide, high;  /* windows of a wall, with the wall around them (m) */
 } Face;
 
 typedef struct {
@@ -59,11 +62,10 @@ INLINE void to_camera(const Frame *f, const double *v, double *out) {
     for (int k = 0; k < 3; k++) out[k] = dot3(f->axis[k], v);
 }
 
-/* A line of the picture in which the nearness is `first` at `anchor` and grows by `step`. The anchor
- * is the far end, so that nothing cancels. */
-INLINE int fill(const Frame *f, int row, int from, int to, const Form *near, uint32_t face) {
-    int anchor = near->a >= 0.0 ? from : to - 1;
-    float first = (float)at(near, anchor, row), step = (float)near->a;
+/* A stretch of one row in which the nearness is `first` at `anchor` and grows by `step`. Returns the
+ * lanes that were seen. */
+INLINE Ints fill(const Frame *f, int row, int from, int to, int anchor, float first, float step,
+                 uint32_t face) {
     float *nearness = f->nearness + (size_t)row * f->stride;
     int32_t *seen = (int32_t *)f->seen + (size_t)row * f->stride;
     Ints found = {0};
@@ -75,52 +77,54 @@ INLINE int fill(const Frame *f, int row, int from, int to, const Form *near, uin
         *(Ints *)(seen + u) = pick_ints(closer, (Ints){0} + (int32_t)face, *(Ints *)(seen + u));
         found |= closer;
     }
-    return any(found);
+    return found;
 }
 
+INLINE Doubles pick_doubles(Longs where, Doubles a, Doubles b) {
+    return (Doubles)((where & (Longs)a) | (~where & (Longs)b));
+}
 /* The first whole number not below each lane, kept within 0 and `end`. */
 INLINE Ints first_pixel(Doubles x, double end) {
-    Doubles low = x - (Doubles){0}, zero = {0}, last = zero + end;
-    Longs under = low > zero;
-    low = (Doubles)(under & (Longs)low);
-    Longs over = low < last;
-    low = (Doubles)((over & (Longs)low) | (~over & (Longs)last));
-    Ints cut = __builtin_convertvector(low, Ints);
-    return cut - __builtin_convertvector(__builtin_convertvector(cut, Doubles) < low, Ints);
+    Doubles zero = {0}, last = zero + end;
+    x = pick_doubles(x > zero, x, zero);
+    x = pick_doubles(x < last, x, last);
+    Ints cut = __builtin_convertvector(x, Ints);
+    return cut - __builtin_convertvector(__builtin_convertvector(cut, Doubles) < x, Ints);
 }
 
 /* Draws one face whose `edge` and `near` are set; tells whether any pixel sees it. */
 INLINE int draw_face(const Frame *f, const Face *face, int top, int bottom, uint32_t name) {
-    static const Doubles count = {0, 1, 2, 3, 4, 5, 6, 7};
+    const Doubles count = __builtin_convertvector(COUNT, Doubles), zero = {0};
+    const Form near = face->near;
     double slope[4], start[4];
     for (int k = 0; k < 4; k++) {
         const Form *e = &face->edge[k];
         slope[k] = -e->b / e->a, start[k] = -e->c / e->a;
     }
-    int found = 0;
+    Ints found = {0};
     for (int first = top; first < bottom; first += LANES) {
-        Doubles row = count + (double)first, zero = {0};
-        Doubles left = zero - 1e9, right = zero + 1e9;
+        Doubles row = count + (double)first, left = zero - 1e9, right = zero + 1e9;
         for (int k = 0; k < 4; k++) {
             const Form *e = &face->edge[k];
-            if (e->a == 0.0) { /* level: rows are in or out */
-                Longs out = e->c + e->b * row < zero;
-                right = (Doubles)((out & (Longs)(zero - 1e9)) | (~out & (Longs)right));
-                continue;
-            }
             Doubles x = slope[k] * row + start[k];
-            Longs better = e->a > 0.0 ? x > left : x < right;
             if (e->a > 0.0)
-                left = (Doubles)((better & (Longs)x) | (~better & (Longs)left));
-            else
-                right = (Doubles)((better & (Longs)x) | (~better & (Longs)right));
+                left = pick_doubles(x > left, x, left);
+            else if (e->a < 0.0)
+                right = pick_doubles(x < right, x, right);
+            else /* level: rows are in or out */
+                right = pick_doubles(e->c + e->b * row < zero, zero - 1e9, right);
         }
         Ints from = first_pixel(left, f->width), to = first_pixel(right, f->width);
+        /* Nearness is counted from the far end, so that nothing cancels. */
+        Ints anchor = near.a >= 0.0 ? from : to - 1;
+        Floats value = __builtin_convertvector(
+            near.c + near.b * row + near.a * __builtin_convertvector(anchor, Doubles), Floats);
         int rows = bottom - first < LANES ? bottom - first : LANES;
         for (int i = 0; i < rows; i++)
-            if (from[i] < to[i]) found |= fill(f, first + i, from[i], to[i], &face->near, name);
+            if (from[i] < to[i])
+                found |= fill(f, first + i, from[i], to[i], anchor[i], value[i], (float)near.a, name);
     }
-    return found;
+    return any(found);
 }
 
 /* Draws one ellipsoid; tells whether any pixel sees it.

@@ -11,12 +11,9 @@
 
 #include "_target.h"
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wpsabi" /* vectors only pass between functions that are inlined */
-#endif
-
 enum { BOX, ELLIPSOID };
 enum { PLAIN, FACADE, FOLIAGE, CAR_HULL, CAR_CABIN, SIGNAL, SIGN };
+enum { GUARD_RAIL = 28 }; /* the last of the tags */
 
 /* `carla_lite.scenery.solids.SOLID` */
 typedef struct {
@@ -34,7 +31,7 @@ typedef int64_t Longs __attribute__((vector_size(8 * LANES), aligned(8)));
 
 static const Floats COUNT = {0, 1, 2, 3, 4, 5, 6, 7};
 
-INLINE Floats floats(float value) { return value - (Floats){0}; }
+INLINE Floats floats(float a) { return (Floats){a, a, a, a, a, a, a, a}; }
 INLINE Floats load(const float *from) { return *(const Floats *)from; }
 INLINE Floats pick(Ints where, Floats a, Floats b) {
     return (Floats)((where & (Ints)a) | (~where & (Ints)b));
@@ -57,9 +54,11 @@ INLINE Floats whole(Floats a) {
 INLINE Floats mix(Floats a, Floats b, Floats share) { return a + (b - a) * share; }
 /* Whether any lane is set. */
 INLINE int any(Ints where) {
-    int found = 0;
-    for (int i = 0; i < LANES; i++) found |= where[i];
-    return found;
+    typedef int64_t Pairs __attribute__((vector_size(4 * LANES), aligned(4)));
+    Pairs pairs = (Pairs)where;
+    int64_t found = 0;
+    for (int i = 0; i < LANES / 2; i++) found |= pairs[i];
+    return found != 0;
 }
 INLINE double dot3(const double *a, const double *b) {
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
