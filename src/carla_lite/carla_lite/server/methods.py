@@ -8,7 +8,7 @@ from enum import Enum, auto
 from types import CoroutineType
 from typing import Any
 
-from carla_lite.roads import UnknownMapError
+from carla_lite.roads import OpenDriveError, UnknownMapError
 from carla_lite.server.codec import BadArgumentError, Wire
 from carla_lite.server.simulation import Simulation
 from carla_lite.server.unsupported import LEFT_OUT_VOID
@@ -124,7 +124,7 @@ class Dispatcher:
             return self._refuse(name, method, error, waits=True)
 
     def _refuse(self, name: str, method: Method, error: Exception, waits: bool) -> Wire:
-        if not isinstance(error, (WorldError, BadArgumentError, UnknownMapError)):
+        if not isinstance(error, (WorldError, BadArgumentError, UnknownMapError, OpenDriveError)):
             _log.error("%s failed", name, exc_info=error)
             return _wrap_failure(method.reply, f"internal error of carla-lite in {name}: {error}")
         if not waits:  # the client never learns of it, so the log has to say it

@@ -9,8 +9,10 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
+from carla_lite.roads import RoadNetwork
 from carla_lite.server import (
     actor_methods,
+    map_methods,
     physics_methods,
     scenery_methods,
     session_methods,
@@ -30,6 +32,7 @@ def method_table() -> MethodTable:
     table = MethodTable()
     for subject in (
         session_methods,
+        map_methods,
         actor_methods,
         physics_methods,
         scenery_methods,
@@ -97,6 +100,7 @@ class Server:
         fps: float = 20.0,
         version: str = CARLA_VERSION,
         more_methods: MethodTable | None = None,
+        network: RoadNetwork | None = None,
     ) -> None:
         """Loads the map and opens the ports; serving begins with `serve` or `start`.
 
@@ -109,6 +113,7 @@ class Server:
             fps: ticks per second in asynchronous mode.
             version: what clients are told.
             more_methods: what it answers beside CARLA's own calls.
+            network: roads of one's own instead of a map by name.
 
         Raises:
             UnknownMapError: no such map.
@@ -116,7 +121,8 @@ class Server:
             OSError: the host cannot be listened on.
         """
         # Clients tell a restarted server by its episode id, so none must come twice.
-        world = World(map_name, seed, fps=fps, first_episode_id=secrets.randbits(48) + 1)
+        first = secrets.randbits(48) + 1
+        world = World(map_name, seed, fps=fps, first_episode_id=first, network=network)
         self.simulation = Simulation(world, version)
         self._methods = method_table()
         if more_methods is not None:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from carla_lite.roads import RoadNetwork, UnknownMapError
 from carla_lite.server import codec
 from carla_lite.server.codec import WORLD_STREAM_ID
 from carla_lite.server.packing import Parts, pack_world_state
@@ -15,6 +16,9 @@ from carla_lite.world.sensor_blueprints import COLLISION
 
 _MAX_COMPLAINTS = 100
 _log = logging.getLogger(__name__)
+
+CLIENT_MAP = "OpenDriveMap"
+"""CARLA's name of a map that a client sent."""
 
 
 class Simulation:
@@ -28,6 +32,8 @@ class Simulation:
         streams: who listens.
         version: what the server calls itself.
         traffic_managers: address by port, kept for clients that ask each other's.
+        client_map: what `CLIENT_MAP` means: the last OpenDRIVE text that a client sent.
+        reading_map: held while such a text is read.
     """
 
     def __init__(self, world: World, version: str) -> None:
@@ -36,6 +42,8 @@ class Simulation:
         self.version = version
         self.streams = Streams(self._welcome)
         self.traffic_managers: dict[int, str] = {}
+        self.client_map: RoadNetwork | None = None
+        self.reading_map = asyncio.Lock()
         self._draining: asyncio.Task[None] | None = None
         self._settings_changed = asyncio.Event()
         self._complaints: set[str] = set()
@@ -98,7 +106,16 @@ class Simulation:
 
     def load(self, map_name: str, reset_settings: bool) -> None:
         """Loads a map, an empty name meaning the present one, and tells everyone."""
-        self.world.load(map_name or self.world.map_name)
+        if not map_name:
+            self.world.load_network(self.world.network)
+        elif map_name.rsplit("/", 1)[-1] != CLIENT_MAP:
+            self.world.load(map_name)
+        elif self.client_map is not None:
+            self.world.load_network(self.client_map)
+        else:
+            raise UnknownMapError(
+                f"no client has sent an {CLIENT_MAP} yet; client.generate_opendrive_world does"
+            )
         if reset_settings:
             self.apply_settings(EpisodeSettings())
         self._send(WORLD_STREAM_ID, [pack_world_state(self.world, map_changed=True)])

@@ -68,6 +68,7 @@ class World:
         *,
         fps: float = 20.0,
         first_episode_id: int = 1,
+        network: RoadNetwork | None = None,
     ) -> None:
         """Loads a map.
 
@@ -76,6 +77,7 @@ class World:
             seed: of the ground's texture and the sensors' noise.
             fps: ticks per simulated second while the settings name no fixed time step.
             first_episode_id: a server picks it at random so that clients notice a restart.
+            network: roads of one's own instead of a map by name.
 
         Raises:
             UnknownMapError: no such map.
@@ -87,7 +89,7 @@ class World:
         self.weather = Weather()
         self.episode_id = first_episode_id - 1
         self.population = Population()
-        self.load(map_name)
+        self.load_network(make_map(map_name) if network is None else network)
 
     def load(self, map_name: str) -> None:
         """Starts a new episode on a map; only the spectator survives, and the settings stay.
@@ -98,8 +100,12 @@ class World:
         Raises:
             UnknownMapError: no such map; the old world goes on.
         """
-        self.network: RoadNetwork = make_map(map_name.rsplit("/", 1)[-1])
-        self.map_name = self.network.name
+        self.load_network(make_map(map_name.rsplit("/", 1)[-1]))
+
+    def load_network(self, network: RoadNetwork) -> None:
+        """Starts a new episode on roads of one's own, such as those of an OpenDRIVE file."""
+        self.network = network
+        self.map_name = network.name
         for name in ("opendrive", "geo_reference", "scene", "surroundings", "obstacles"):
             self.__dict__.pop(name, None)
         self.episode_id += 1

@@ -1,0 +1,34 @@
+"""RPC methods about maps that clients bring along."""
+
+import asyncio
+
+from carla_lite.roads import RoadNetwork, parse_opendrive
+from carla_lite.server import codec
+from carla_lite.server.codec import Wire
+from carla_lite.server.methods import MethodTable, Reply
+from carla_lite.server.simulation import CLIENT_MAP, Simulation
+
+TABLE = MethodTable()
+
+
+@TABLE.method(Reply.VOID)
+async def copy_opendrive_to_file(simulation: Simulation, text: Wire, parameters: Wire) -> None:
+    """Reads a map for `load_new_episode("OpenDriveMap", ...)`, which the client asks for next.
+
+    The parameters are about meshes, of which there are none. A large text takes seconds, so it is
+    read on a thread, one at a time, while the world goes on.
+
+    Raises:
+        OpenDriveError: It is no map; the one before stays.
+    """
+    source = codec.decode_text(text, "OpenDRIVE")
+    codec.decode_list(parameters, 7, "OpenDRIVE generation parameters")
+    async with simulation.reading_map:
+        simulation.client_map = await asyncio.to_thread(_read, source)
+
+
+def _read(source: str) -> RoadNetwork:
+    network = parse_opendrive(source, CLIENT_MAP)
+    # Worked out once and kept; here nobody waits for it.
+    _ = network.lane_index, network.stop_lines
+    return network
