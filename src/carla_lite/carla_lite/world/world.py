@@ -89,7 +89,10 @@ class World:
         self.weather = Weather()
         self.episode_id = first_episode_id - 1
         self.population = Population()
-        self.load_network(make_map(map_name) if network is None else network)
+        if network is None:
+            self.load(map_name)
+        else:
+            self.load_network(network)
 
     def load(self, map_name: str) -> None:
         """Starts a new episode on a map; only the spectator survives, and the settings stay.
