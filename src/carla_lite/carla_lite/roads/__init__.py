@@ -14,7 +14,7 @@ from carla_lite.roads.furniture import (
 )
 from carla_lite.roads.index import LaneIndex, LaneRef, Place, Places
 from carla_lite.roads.lanes import LaneStrip, lane_strips
-from carla_lite.roads.maps import UnknownMapError, available_maps, make_map
+from carla_lite.roads.maps import UnknownMapError, available_maps, make_map, open_map
 from carla_lite.roads.model import (
     DRIVABLE,
     PAVED,
@@ -65,5 +65,6 @@ __all__ = [
     "available_maps",
     "lane_strips",
     "make_map",
+    "open_map",
     "parse_opendrive",
 ]

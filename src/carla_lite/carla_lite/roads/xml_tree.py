@@ -10,7 +10,7 @@ from typing import Any
 from xml.parsers import expat
 
 MAX_BYTES = 64 * 2**20
-MAX_ELEMENTS, MAX_DEPTH = 2_000_000, 32
+MAX_ELEMENTS, MAX_DEPTH = 1_000_000, 32
 MAX_NUMBER = 1e6
 """No coordinate or length of a map is larger, in metres."""
 
@@ -25,7 +25,8 @@ class OpenDriveError(ValueError):
 class Node(ET.Element):
     """An element that knows its line."""
 
-    line: int = 0
+    __slots__ = ("line",)
+    line: int
 
     def fail(self, problem: str) -> OpenDriveError:
         """The error that this element is wrong; raise it."""
