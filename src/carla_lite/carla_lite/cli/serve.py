@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from carla_lite import __version__
-from carla_lite.roads import UnknownMapError
+from carla_lite.roads import OpenDriveError, UnknownMapError, open_map
 from carla_lite.server import CARLA_VERSION, PortInUseError, Server
 from carla_lite.show.methods import view_methods
 
@@ -22,6 +22,7 @@ _EXAMPLES = """\
 examples:
   carla-lite                              the server where CARLA programs look for it
   carla-lite --map LiteTown_3             a town; any number makes another one
+  carla-lite --map roads/my_town.xodr     the roads of an OpenDRIVE file
   carla-lite --port 0                     on a free port, named in the ready line
 
 then, in Python:
@@ -83,7 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--map",
         default="LiteCircuit_1",
-        help="LiteCircuit_<number> or LiteTown_<number> (default: %(default)s)",
+        help="LiteTown01, LiteTown02, LiteCircuit_<number>, LiteTown_<number>, or an OpenDRIVE "
+        "file's path that ends in .xodr (default: %(default)s)",
     )
     parser.add_argument(
         "--seed", type=_seed, default=0, help="of textures and sensor noise (default: 0)"
@@ -148,7 +150,7 @@ def _run(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="carla-lite: %(message)s", stream=sys.stderr)
     try:
         server = Server(
-            options.map,
+            network=open_map(options.map),
             host=options.host,
             port=options.port,
             stream_port=options.stream_port,
@@ -157,7 +159,7 @@ def _run(arguments: Sequence[str]) -> int:
             version=options.version_string,
             more_methods=view_methods(),
         )
-    except (UnknownMapError, PortInUseError) as error:
+    except (UnknownMapError, OpenDriveError, PortInUseError) as error:
         print(f"carla-lite: {error}", file=sys.stderr)
         return 2
     except OSError as error:
