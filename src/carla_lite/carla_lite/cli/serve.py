@@ -23,6 +23,8 @@ examples:
   carla-lite                              the server where CARLA programs look for it
   carla-lite --map LiteTown_3             a town; any number makes another one
   carla-lite --map roads/my_town.xodr     the roads of an OpenDRIVE file
+  carla-lite --map LiteTown01 --traffic 30 --pedestrians 10
+                                          a town full of cars and people
   carla-lite --port 0                     on a free port, named in the ready line
 
 then, in Python:
@@ -36,6 +38,7 @@ It ends cleanly on Ctrl-C and SIGTERM.
 """
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PARENT_POLL_S = 0.5
+_MAX_CROWD = 500
 
 
 def _port(text: str) -> int:
@@ -50,6 +53,13 @@ def _fps(text: str) -> float:
     if not 0.1 <= fps <= 1000.0:
         raise argparse.ArgumentTypeError(f"{text} is out of range; use 0.1 to 1000")
     return fps
+
+
+def _crowd(text: str) -> int:
+    count = int(text)
+    if not 0 <= count <= _MAX_CROWD:
+        raise argparse.ArgumentTypeError(f"{count} is out of range; use 0 to {_MAX_CROWD}")
+    return count
 
 
 def _seed(text: str) -> int:
@@ -96,6 +106,20 @@ def _parser() -> argparse.ArgumentParser:
         default=20.0,
         help="ticks per second until a client sets a fixed step (default: 20)",
     )
+    parser.add_argument(
+        "--traffic",
+        type=_crowd,
+        default=0,
+        metavar="VEHICLES",
+        help="vehicles that the server drives: they keep lanes, distance and lights (default: 0)",
+    )
+    parser.add_argument(
+        "--pedestrians",
+        type=_crowd,
+        default=0,
+        help="people who walk along the streets and cross them (default: 0)",
+    )
+    parser.add_argument("--reckless", action="store_true", help="pedestrians cross without looking")
     parser.add_argument(
         "--exit-with-parent",
         action="store_true",
@@ -156,6 +180,9 @@ def _run(arguments: Sequence[str]) -> int:
             stream_port=options.stream_port,
             seed=options.seed,
             fps=options.fps,
+            vehicles=options.traffic,
+            pedestrians=options.pedestrians,
+            reckless=options.reckless,
             version=options.version_string,
             more_methods=view_methods(),
         )

@@ -21,6 +21,7 @@ from carla_lite.server import (
 from carla_lite.server.methods import Dispatcher, MethodTable
 from carla_lite.server.rpc import RpcPort
 from carla_lite.server.simulation import Simulation
+from carla_lite.traffic import Traffic
 from carla_lite.world import World
 
 CARLA_VERSION = "0.9.16"
@@ -98,6 +99,9 @@ class Server:
         stream_port: int = 0,
         seed: int = 0,
         fps: float = 20.0,
+        vehicles: int = 0,
+        pedestrians: int = 0,
+        reckless: bool = False,
         version: str = CARLA_VERSION,
         more_methods: MethodTable | None = None,
         network: RoadNetwork | None = None,
@@ -111,6 +115,9 @@ class Server:
             stream_port: 0 takes the port after `port`, or a free one when that is taken.
             seed: of the world.
             fps: ticks per second in asynchronous mode.
+            vehicles: how many drive by script.
+            pedestrians: how many walk by script.
+            reckless: whether those cross the street without looking.
             version: what clients are told.
             more_methods: what it answers beside CARLA's own calls.
             network: roads of one's own instead of a map by name.
@@ -123,7 +130,10 @@ class Server:
         # Clients tell a restarted server by its episode id, so none must come twice.
         first = secrets.randbits(48) + 1
         world = World(map_name, seed, fps=fps, first_episode_id=first, network=network)
-        self.simulation = Simulation(world, version)
+        traffic = None
+        if vehicles or pedestrians:
+            traffic = Traffic(world, vehicles, pedestrians, seed, reckless=reckless)
+        self.simulation = Simulation(world, version, traffic)
         self._methods = method_table()
         if more_methods is not None:
             self._methods.include(more_methods)

@@ -11,6 +11,7 @@ from carla_lite.server.codec import WORLD_STREAM_ID
 from carla_lite.server.packing import Parts, pack_world_state
 from carla_lite.server.sensor_packing import pack_collision, pack_obstacle, pack_reading
 from carla_lite.server.streaming import Streams
+from carla_lite.traffic import Traffic
 from carla_lite.world import Actor, Collision, EpisodeSettings, ObstacleReading, Sensor, World
 from carla_lite.world.sensor_blueprints import COLLISION
 
@@ -31,15 +32,17 @@ class Simulation:
         world: the simulated world.
         streams: who listens.
         version: what the server calls itself.
+        traffic: who drives and walks by script; None for nobody.
         traffic_managers: address by port, kept for clients that ask each other's.
         client_map: what `CLIENT_MAP` means: the last OpenDRIVE text that a client sent.
         reading_map: held while such a text is read.
     """
 
-    def __init__(self, world: World, version: str) -> None:
-        """Takes a world and the CARLA version to answer with."""
+    def __init__(self, world: World, version: str, traffic: Traffic | None = None) -> None:
+        """Takes a world, the CARLA version to answer with, and the world's scripted traffic."""
         self.world = world
         self.version = version
+        self.traffic = traffic
         self.streams = Streams(self._welcome)
         self.traffic_managers: dict[int, str] = {}
         self.client_map: RoadNetwork | None = None
@@ -116,6 +119,8 @@ class Simulation:
             raise UnknownMapError(
                 f"no client has sent an {CLIENT_MAP} yet; client.generate_opendrive_world does"
             )
+        if self.traffic is not None:
+            self.traffic.populate()
         if reset_settings:
             self.apply_settings(EpisodeSettings())
         self._send(WORLD_STREAM_ID, [pack_world_state(self.world, map_changed=True)])
@@ -129,6 +134,8 @@ class Simulation:
     def _step(self) -> None:
         """Ticks and publishes; `_draining` is what has to be waited for before the next one."""
         world, streams = self.world, self.streams
+        if self.traffic is not None:
+            self.traffic.step()
         world.tick()
         prompt = self._send(WORLD_STREAM_ID, [pack_world_state(world)])
         if world.collisions:

@@ -4,13 +4,13 @@ from libc.math cimport M_PI, atan, atan2, cos, fabs, fmax, fmin, sin, sqrt
 
 from carla_lite.world._body cimport PROP, VEHICLE, WALKER, Body, rows_of
 
-cdef double MAX_ACCELERATION = 2.0
+cdef double MAX_ACCELERATION = 2.5
 cdef double COMFORT_BRAKE = 2.0
 cdef double HARD_BRAKE = 7.0
 cdef double CURVE_BRAKE = 1.5
-cdef double TIME_GAP = 1.2
+cdef double TIME_GAP = 1.0
 cdef double GAP = 2.0
-cdef double LINE_GAP = 0.6
+cdef double LINE_GAP = 0.3
 cdef double SIDE_MARGIN = 0.3
 cdef double WALKER_MARGIN = 0.7
 cdef double FORESIGHT = 1.5

@@ -16,7 +16,7 @@ from carla_lite.world import Rotation, Transform, Vector3
 
 Floats = NDArray[np.float64]
 
-SIDE_ACCELERATION_MPS2 = 2.0
+SIDE_ACCELERATION_MPS2 = 2.5
 """What drivers allow themselves in curves."""
 CLEARANCE_M = 3.0
 """Ways through a junction whose centres come closer than this must not be driven at once."""
