@@ -1,9 +1,11 @@
 """Endurance: very many ticks with vehicles and sensors that come and go and two clients."""
 
+import contextlib
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -34,14 +36,20 @@ class SoakError(RuntimeError):
     """One of the clients did not come to its end."""
 
 
-def _start(role: str, server: ServerProcess, ticks: int) -> "subprocess.Popen[str]":
+@contextlib.contextmanager
+def _client(role: str, server: ServerProcess, ticks: int) -> "Iterator[subprocess.Popen[str]]":
+    """A client in a process of its own, which does not outlive the block."""
     command = [sys.executable, "-m", "carla_lite.bench.soak_client", role]
     process = subprocess.Popen(
         [*command, str(server.port), str(ticks)], stdout=subprocess.PIPE, text=True
     )
-    if _line(process.stdout) != "ready":
-        raise SoakError(f"the client which should {role} did not start")
-    return process
+    try:
+        if _line(process.stdout) != "ready":
+            raise SoakError(f"the client which should {role} did not start")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _line(stream: IO[str] | None) -> str:
@@ -85,12 +93,14 @@ def soak(ticks: int, map_name: str) -> Report:
     """
     if ticks < 1000:
         raise ValueError(f"{ticks} ticks are too few; a soak takes 1000 or more")
-    with running_server("--map", map_name) as server:
-        begin = time.perf_counter()
-        ticker = _start("tick", server, ticks)
-        watcher = _start("watch", server, ticks - _LEFT_OVER_TICKS)
+    begin = time.perf_counter()
+    with (
+        running_server("--map", map_name) as server,
+        _client("tick", server, ticks) as ticker,
+        _client("watch", server, ticks - _LEFT_OVER_TICKS) as watcher,
+    ):
         samples: list[Usage] = []
-        while ticker.poll() is None:
+        while ticker.poll() is None and watcher.poll() in (None, 0):
             samples.append(server.usage())
             try:
                 ticker.wait(min(_SAMPLES_S, 0.05 + ticks / 100_000))
@@ -98,7 +108,7 @@ def soak(ticks: int, map_name: str) -> Report:
                 continue
         seconds = time.perf_counter() - begin
         tallies: dict[str, Any] = {}
-        for role, process in (("ticker", ticker), ("watcher", watcher)):
+        for role, process in (("watcher", watcher), ("ticker", ticker)):
             said = _line(process.stdout)
             if process.wait(60.0) != 0 or not said:
                 raise SoakError(f"the {role} ended with exit code {process.returncode}")

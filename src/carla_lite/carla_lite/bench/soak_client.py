@@ -16,7 +16,7 @@ import carla
 
 _TIMEOUT_S = 60.0
 _CHURN_TICKS = 20
-_OTHERS = 8
+_OTHERS = 4
 _HERO = "hero"
 
 
@@ -131,6 +131,7 @@ def watch(port: int, ticks: int) -> Tally:
     """Listens to the world and to cameras of its own, which come and go, while another ticks."""
     world, tally = _connect(port), Tally()
     states: queue.SimpleQueue[int] = queue.SimpleQueue()
+    world.wait_for_tick(_TIMEOUT_S)  # a synchronous world is empty until its first state comes
     hero = next(one for one in world.get_actors() if one.attributes.get("role_name") == _HERO)
     watched = Ear(None, tally)
     callback = world.on_tick(lambda snapshot: states.put(snapshot.frame))
