@@ -2,6 +2,7 @@
 #ifndef CARLA_LITE_PICTURE_H
 #define CARLA_LITE_PICTURE_H
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "_ground.h"
@@ -12,7 +13,7 @@ enum { NO_GROUND = -1, MOST_DETAILS = 3 * LEVELS };
 typedef struct {
     Detail detail[MOST_DETAILS];
     int details;
-    float away[3]; /* up in the picture, at right angles to the horizon: world x, y, and its slope */
+    float away[3]; /* see `Lens` */
 } Plan;
 
 static Plan make_plan(const Camera *camera, double texel_m)
@@ -41,7 +42,7 @@ static Rays cast_row(const Camera *camera, int u, int v)
     return rays;
 }
 
-static int detail_at(const Plan *plan, const Rays *rays, int i)
+static int detail_at(const Plan *plan, const Rays *restrict rays, int i)
 {
     float n = rays->n + (float)i * rays->n_step;
     if (!(n > HORIZON)) return NO_GROUND;
@@ -51,7 +52,7 @@ static int detail_at(const Plan *plan, const Rays *rays, int i)
 }
 
 /* How many pixels from the first on share its detail. */
-static int stretch(const Plan *plan, const Rays *rays, int detail, int count)
+static int stretch(const Plan *plan, const Rays *restrict rays, int detail, int count)
 {
     if (detail_at(plan, rays, count - 1) == detail) return count;
     int same = 0, other = count - 1;
@@ -65,54 +66,74 @@ static int stretch(const Plan *plan, const Rays *rays, int detail, int count)
     return other;
 }
 
-static void draw_picture(const Ground *ground, const Shading *look, const Sky *sky,
-                         const Weather *weather, const Camera *camera, uint32_t *out)
+static void draw_waiting(const Ground *ground, const Shading *look, const Sky *sky, int sky_at,
+                         const Camera *camera, const Plan *plan, int detail, int count, Scratch *s,
+                         uint32_t *out)
 {
-    Scratch scratch;
+    if (detail == NO_GROUND)
+        draw_sky(sky, sky_at, count, s, out);
+    else
+        draw_ground(ground, look, camera, &plan->detail[detail], count, s, out);
+}
+
+/* Draws pixel after pixel; those that follow one another and share their detail go together. */
+static void draw_picture(const Ground *ground, const Shading *look, const Sky *sky,
+                         const Camera *camera, uint32_t *out)
+{
+    Scratch s;
     const Plan plan = make_plan(camera, ground->texel_m);
-    const int level = sky_level(camera->focal, sky->width[0]);
+    const int sky_at = sky_level(camera->focal, sky->width[0]);
+    int detail = NO_GROUND, waiting = 0;
+    Lens lens = {0};
     for (int v = 0; v < camera->height; v++) {
-        uint32_t *row = out + (size_t)v * camera->width;
         for (int u = 0, count; u < camera->width; u += count) {
             const Rays rays = cast_row(camera, u, v);
-            const int detail = detail_at(&plan, &rays, 0);
-            count = camera->width - u < RUN ? camera->width - u : RUN;
+            const int next = detail_at(&plan, &rays, 0);
+            if (waiting == RUN || (waiting && next != detail)) {
+                draw_waiting(ground, look, sky, sky_at, camera, &plan, detail, waiting, &s, out);
+                out += waiting;
+                waiting = 0;
+            }
+            if (next != detail && next != NO_GROUND)
+                lens = make_lens(ground, camera, &plan.detail[next], plan.away);
+            detail = next;
+            count = camera->width - u < RUN - waiting ? camera->width - u : RUN - waiting;
             count = stretch(&plan, &rays, detail, count);
             if (detail == NO_GROUND)
-                draw_sky(sky, weather, level, &rays, count, &scratch, row + u);
+                meet_sky(&rays, sky->width[sky_at], sky->height[sky_at], waiting, count, &s);
             else
-                draw_ground(ground, look, camera, &rays, &plan.detail[detail], count, plan.away,
-                            &scratch, row + u);
+                meet_ground(&rays, waiting, count, &lens, &s);
+            waiting += count;
         }
     }
+    draw_waiting(ground, look, sky, sky_at, camera, &plan, detail, waiting, &s, out);
 }
 
 /* CARLA's tags of what has no solid. */
 enum { TAG_ROAD = 1, TAG_SIDEWALK = 2, TAG_TERRAIN = 10, TAG_SKY = 11, TAG_ROAD_LINE = 24 };
 
-CLONED static void label_ground(const Ground *ground, int count, const Scratch *s, uint8_t *out)
+static void label_ground(const Ground *ground, int count, const Scratch *s, uint8_t *out)
 {
     const Level *level = &ground->level[0];
-    const uint32_t columns = (uint32_t)level->width - 1, rows = (uint32_t)level->height - 1;
-    const uint32_t pitch = level->pitch;
+    const uint32_t pitch = (uint32_t)level->pitch;
+    const int half = 65536 * 15 / 2;
     for (int i = 0; i < count; i++) {
-        uint32_t ix = s->x[i] >> SHIFT, iy = s->y[i] >> SHIFT;
-        uint32_t inside = (ix < columns) & (iy < rows), at = inside ? iy * pitch + ix : 0;
-        int32_t fx = s->x[i] & 255, fy = s->y[i] & 255, asphalt = 0, paved = 0, paint = 0;
-        const int32_t weights[4] = {(256 - fx) * (256 - fy), fx * (256 - fy), (256 - fx) * fy,
-                                    fx * fy};
-        const uint32_t corners[4] = {at, at + 1, at + pitch, at + pitch + 1};
+        const uint32_t x = (uint32_t)(s->x[i] >> SHIFT), y = (uint32_t)(s->y[i] >> SHIFT);
+        out[i] = TAG_TERRAIN;
+        if (x >= (uint32_t)level->width - 1 || y >= (uint32_t)level->height - 1) continue;
+        const int fx = s->x[i] & 255, fy = s->y[i] & 255;
+        const int weight[4] = {(256 - fx) * (256 - fy), fx * (256 - fy), (256 - fx) * fy, fx * fy};
+        int asphalt = 0, paved = 0, paint = -128 * 65536;
         for (int k = 0; k < 4; k++) {
-            int32_t cover = (int32_t)(*(const unaligned *)(ground->cover + corners[k]) & 255);
-            asphalt += weights[k] * (cover & 15);
-            paved += weights[k] * (cover >> 4);
-            paint += weights[k] * ((int32_t)(ground->texels[corners[k]] >> 24) - 128);
+            const uint32_t at = (y + (k >> 1)) * pitch + x + (k & 1);
+            asphalt += weight[k] * (ground->cover[at] & 15);
+            paved += weight[k] * (ground->cover[at] >> 4);
+            paint += weight[k] * (int)(ground->texels[at] >> 24);
         }
-        paint = paint < 0 ? -paint : paint;
-        const int32_t half = 65536 * 15 / 2;
-        int32_t tag = asphalt > half ? TAG_ROAD : paved > half ? TAG_SIDEWALK : TAG_TERRAIN;
-        tag = paint > 65536 * LEAST_COVER ? TAG_ROAD_LINE : tag;
-        out[i] = (uint8_t)(inside ? tag : TAG_TERRAIN);
+        if (abs(paint) > 65536 * LEAST_COVER)
+            out[i] = TAG_ROAD_LINE;
+        else if (paved > half)
+            out[i] = asphalt > half ? TAG_ROAD : TAG_SIDEWALK;
     }
 }
 
@@ -137,26 +158,25 @@ static void tag_places(const Ground *ground, const double *x, const double *y, s
 /* What the ground is at the pixels' centres. */
 static void draw_labels(const Ground *ground, const Camera *camera, uint8_t *out)
 {
-    Scratch scratch;
-    const Level *level = &ground->level[0];
+    static const Detail finest = {0.0f, 0, 0};
+    Scratch s;
     Plan plan = make_plan(camera, ground->texel_m);
     plan.details = 1; /* all the ground alike */
-    const Origin origin = place_camera(ground, level, camera, 256.0 / ground->texel_m);
+    const Lens lens = make_lens(ground, camera, &finest, plan.away);
+    const Origin origin = place_camera(ground, &ground->level[0], camera, 0);
     for (int v = 0; v < camera->height; v++) {
-        uint8_t *row = out + (size_t)v * camera->width;
-        for (int u = 0, count; u < camera->width; u += count) {
+        for (int u = 0, count; u < camera->width; u += count, out += count) {
             const Rays rays = cast_row(camera, u, v);
             const int detail = detail_at(&plan, &rays, 0);
             count = camera->width - u < RUN ? camera->width - u : RUN;
             count = stretch(&plan, &rays, detail, count);
             if (detail == NO_GROUND || origin.far) {
-                memset(row + u, detail == NO_GROUND ? TAG_SKY : TAG_TERRAIN, (size_t)count);
+                memset(out, detail == NO_GROUND ? TAG_SKY : TAG_TERRAIN, (size_t)count);
                 continue;
             }
-            meet_ground(&rays, count, (float)camera->z, 256.0f / (float)ground->texel_m,
-                        (float)camera->focal, (float)ground->texel_m, 1.0f, plan.away, &scratch);
-            place(level, origin.x, origin.y, 0.0f, count, &scratch);
-            label_ground(ground, count, &scratch, row + u);
+            meet_ground(&rays, 0, count, &lens, &s);
+            place(&ground->level[0], origin.x, origin.y, 0.0f, count, &s);
+            label_ground(ground, count, &s, out);
         }
     }
 }

@@ -49,8 +49,9 @@ cdef extern from "_picture.h" nogil:
         double focal, x, y, z
         double r[9]
 
-    void draw_picture(const Ground *, const Shading *, const Sky *, const Weather *,
-                      const Camera *, uint32_t *)
+    void draw_picture(const Ground *, const Shading *, const Sky *, const Camera *,
+                      uint32_t *)
+    void colour_sky(const Weather *, const uint32_t *, uint32_t *, int, int)
     void tag_places(const Ground *, const double *, const double *, size_t, uint8_t *)
     void draw_labels(const Ground *, const Camera *, uint8_t *)
     void to_grey(const uint32_t *, size_t, uint8_t *)
@@ -71,7 +72,6 @@ cdef class Backdrop:
     cdef Ground ground
     cdef Sky sky
     cdef Shading shading
-    cdef Weather weather
     cdef object arrays, light
 
     def __init__(
@@ -89,7 +89,6 @@ cdef class Backdrop:
         cdef int32_t *row
         cdef int i, k
         memset(&self.shading, 0, sizeof(Shading))
-        memset(&self.weather, 0, sizeof(Weather))
         self.arrays = (texels, cover, detail, sky)
         self.ground.texels, self.ground.detail = &texels[0], &detail[0]
         self.ground.cover, self.ground.light = &cover[0], NULL
@@ -111,15 +110,12 @@ cdef class Backdrop:
         self.light = light
         self.ground.light, self.ground.light_level = &light[0], light_level
 
-    def set_weather(self, const float[::1] shading, const float[::1] weather):
-        """Takes the floats of `Shading` and `Weather`, in their order."""
+    def set_shading(self, const float[::1] shading):
+        """Takes the floats of `Shading`, in their order."""
         cdef float *values = <float *> &self.shading
         cdef int i
         for i in range(<int> (sizeof(Shading) // sizeof(float))):
             values[i] = shading[i]
-        values = <float *> &self.weather
-        for i in range(<int> (sizeof(Weather) // sizeof(float))):
-            values[i] = weather[i]
 
     def draw(self, uint32_t[:, ::1] out, double focal, tuple location,
              const double[:, ::1] rotation):
@@ -127,8 +123,7 @@ cdef class Backdrop:
         cdef Camera camera
         place(&camera, out.shape[1], out.shape[0], focal, location, rotation)
         with nogil:
-            draw_picture(&self.ground, &self.shading, &self.sky, &self.weather, &camera,
-                         &out[0, 0])
+            draw_picture(&self.ground, &self.shading, &self.sky, &camera, &out[0, 0])
 
     def label(self, uint8_t[:, ::1] out, double focal, tuple location,
               const double[:, ::1] rotation):
@@ -149,3 +144,16 @@ def grey(const uint32_t[:, ::1] pixels, uint8_t[:, ::1] out):
     """Writes the luma of BGRA pixels."""
     with nogil:
         to_grey(&pixels[0, 0], pixels.shape[0] * pixels.shape[1], &out[0, 0])
+
+
+def colour(const uint32_t[:, ::1] parts, const float[::1] weather, uint32_t[:, ::1] out):
+    """Colours a panorama (H, W) into out (H, W + 1), all but the last column.
+
+    `weather` holds the floats of `Weather`, in their order; W is a multiple of four.
+    """
+    cdef Weather values
+    cdef int i
+    for i in range(<int> (sizeof(Weather) // sizeof(float))):
+        (<float *> &values)[i] = weather[i]
+    with nogil:
+        colour_sky(&values, &parts[0, 0], &out[0, 0], <int> parts.shape[1], <int> parts.shape[0])

@@ -2,8 +2,9 @@
  * The sky: a panorama on the faces of an octahedron, which needs no angles to look up.
  *
  * Along a direction (x, y, z) the column is y / (|x| + |y|), mirrored behind, and the row
- * z / (|x| + |y| + z). What is stored is no colour but up (how far the blue has deepened), the noise
- * of the clouds, the cover of distant trees and how much haze is before them: the weather colours it.
+ * z / (|x| + |y| + z), counted from the horizon. What a map has are its parts: up (how far the blue has
+ * deepened), the noise of the clouds, the cover of distant trees and the haze before them. They are
+ * coloured when the weather changes.
  */
 #ifndef CARLA_LITE_SKY_H
 #define CARLA_LITE_SKY_H
@@ -30,41 +31,57 @@ static int sky_level(double focal, int32_t width)
     return level < 0.0 ? 0 : level > SKY_LEVELS - 1 ? SKY_LEVELS - 1 : (int)level;
 }
 
-CLONED static void sample_sky(const Rays *rays, const uint32_t *texels, int32_t width,
-                              int32_t height, int count, Scratch *s)
+/* Where pixels look in a panorama; written from place `first` on. */
+CLONED static void meet_sky(const Rays *restrict rays, int32_t width, int32_t height, int first,
+                            int count, Scratch *restrict s)
 {
     const float columns = (float)width * 64.0f, rows = (float)(height - 1) * 256.0f;
     const int32_t lowest = ((height - 1) << SHIFT) - 1, pitch = width + 1;
+    int32_t *restrict to_x = s->x + first, *restrict to_y = s->y + first;
+    uint32_t *restrict at = s->at + first;
     for (int i = 0; i < count; i++) {
         float k = (float)i;
         float x = rays->x + k * rays->x_step, y = rays->y + k * rays->y_step;
         float z = -(rays->n + k * rays->n_step);
-        z = z < 0.0f ? 0.0f : z;
-        float flat = (x < 0.0f ? -x : x) + (y < 0.0f ? -y : y) + 1e-12f;
-        float a = y / flat, q = z / (flat + z);
+        z = z > 0.0f ? z : 0.0f;
+        float flat = fabsf(x) + fabsf(y) + 1e-12f;
+        float a = y / flat, share = flat / (flat + z);
         a = x < 0.0f ? 2.0f - a : a;
-        int32_t column = (int32_t)((a + 1.0f) * columns), row = (int32_t)((1.0f - q) * rows);
+        int32_t column = (int32_t)((a + 1.0f) * columns), row = (int32_t)(share * rows);
         row = row < lowest ? row : lowest;
-        uint32_t at = (uint32_t)((row >> SHIFT) * pitch + ((column >> SHIFT) & (width - 1)));
-        uint32_t even = 0, odd = 0;
-        blend(texels, at, (uint32_t)pitch, column, row, &even, &odd);
-        s->even[i] = even;
-        s->odd[i] = odd;
-        s->gx[i] = x;
-        s->gy[i] = y;
-        s->distance[i] = z;
-        s->steep[i] = q;
+        to_x[i] = column;
+        to_y[i] = row;
+        at[i] = (uint32_t)((row >> SHIFT) * pitch + ((column >> SHIFT) & (width - 1)));
     }
 }
 
-CLONED static void shade_sky(const Weather *w, int count, const Scratch *s, uint32_t *out)
+CLONED static void join(int count, const Scratch *restrict s, uint32_t *restrict out)
 {
+    for (int i = 0; i < count; i++) out[i] = s->even[i] | s->odd[i] << 8 | 0xFF000000u;
+}
+
+/* Draws pixels that `meet_sky` has placed. */
+static void draw_sky(const Sky *sky, int level, int count, Scratch *s, uint32_t *out)
+{
+    const uint32_t pitch = (uint32_t)sky->width[level] + 1;
+    fetch_pairs(sky->texels + sky->start[level], pitch, s->at, count, s->top, s->low);
+    clear(s, count);
+    blend(count, s);
+    join(count, s, out);
+}
+
+CLONED static void shade_sky(const Weather *w, const uint32_t *restrict parts, float q, float x0,
+                             float x_step, float y0, float y_step, int count,
+                             uint32_t *restrict out)
+{
+    const float flat = 1.0f - q, z = q, fog = 1.0f - fade(w->fog / (q + 0.01f));
     for (int i = 0; i < count; i++) {
-        float up = (float)(int32_t)(s->even[i] & 0xFFFF) * (1.0f / 255.0f);
-        float trees = (float)(int32_t)(s->even[i] >> 16) * (1.0f / 255.0f);
-        float noise = ((float)(int32_t)(s->odd[i] & 0xFFFF) - 128.0f) * (1.0f / 40.0f);
-        float haze = (float)(int32_t)(s->odd[i] >> 16) * (1.0f / 255.0f);
-        float x = s->gx[i], y = s->gy[i], z = s->distance[i], q = s->steep[i];
+        uint32_t part = parts[i];
+        float up = (float)(int32_t)(part & 255) * (1.0f / 255.0f);
+        float noise = ((float)(int32_t)(part >> 8 & 255) - 128.0f) * (1.0f / 40.0f);
+        float trees = (float)(int32_t)(part >> 16 & 255) * (1.0f / 255.0f);
+        float haze = (float)(int32_t)(part >> 24) * (1.0f / 255.0f);
+        float k = (float)i, x = (x0 + k * x_step) * flat, y = (y0 + k * y_step) * flat;
         float cloud = within(0.45f * (noise + w->cloudiness), 0.0f, 0.95f);
         cloud *= within(8.0f * q, 0.0f, 1.0f);
         float glow = (x * w->sun[0] + y * w->sun[1] + z * w->sun[2]) / sqrtf(x * x + y * y + z * z);
@@ -82,7 +99,6 @@ CLONED static void shade_sky(const Weather *w, int count, const Scratch *s, uint
         disc *= disc; /* to the 2048th */
         glow = (0.06f * glow + 0.3f * near + 0.64f * disc) * (1.0f - 0.9f * cloud);
         float dim = 1.0f - 0.02f * (noise > 0.0f ? noise : 0.0f);
-        float fog = 1.0f - fade(w->fog / (q + 0.01f));
         uint32_t pixel = 0xFF000000u;
         for (int c = 0; c < 3; c++) {
             float v = w->horizon[c] + (w->zenith[c] - w->horizon[c]) * up;
@@ -96,12 +112,21 @@ CLONED static void shade_sky(const Weather *w, int count, const Scratch *s, uint
     }
 }
 
-static void draw_sky(const Sky *sky, const Weather *weather, int level, const Rays *rays, int count,
-                     Scratch *s, uint32_t *out)
+/* Colours a panorama, face by face: along each, x and y run straight. */
+static void colour_sky(const Weather *weather, const uint32_t *parts, uint32_t *out, int width,
+                       int height)
 {
-    sample_sky(rays, sky->texels + sky->start[level], sky->width[level], sky->height[level], count,
-               s);
-    shade_sky(weather, count, s, out);
+    const int side = width / 4;
+    const float step = 1.0f / (float)side;
+    for (int row = 0; row < height; row++) {
+        const float q = 1.0f - (float)row / (float)(height - 1);
+        const uint32_t *from = parts + (size_t)row * width;
+        uint32_t *to = out + (size_t)row * (width + 1);
+        shade_sky(weather, from, q, 0.0f, step, -1.0f, step, side, to);
+        shade_sky(weather, from + side, q, 1.0f, -step, 0.0f, step, side, to + side);
+        shade_sky(weather, from + 2 * side, q, 0.0f, -step, 1.0f, -step, side, to + 2 * side);
+        shade_sky(weather, from + 3 * side, q, -1.0f, step, 0.0f, -step, side, to + 3 * side);
+    }
 }
 
 #endif

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from carla_lite.render._picture import Backdrop
 from carla_lite.render.ground import Ground
 from carla_lite.render.look import Look
-from carla_lite.render.sky import make_sky
+from carla_lite.render.sky import Sky
 from carla_lite.render.solids_static import StaticSolids
 from carla_lite.render.textures import detail_tile
 from carla_lite.render.weather import Conditions, under
@@ -42,7 +42,7 @@ class Scene:
         """See `build`."""
         self.ground, self.static, self._lamps_m = ground, static, lamps_m
         self._fine_day = fine_day
-        sky, sky_levels = make_sky(rng)
+        self._sky = Sky(rng)
         levels = np.zeros((len(ground.levels), 13), np.int32)
         levels[:, :9] = ground.levels
         self.backdrop = Backdrop(
@@ -52,8 +52,8 @@ class Scene:
             detail_tile(),
             ground.texel_m,
             ground.origin_m,
-            sky,
-            sky_levels,
+            self._sky.texels,
+            self._sky.levels,
         )
         self.set_weather(None)
 
@@ -106,13 +106,15 @@ class Scene:
     def ground_tags(self, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> NDArray[np.uint8]:
         """CARLA's semantic tags of the ground at N finite places: uint8 (N,)."""
         tags = np.empty(len(x_m), np.uint8)
-        self.backdrop.tags(np.asarray(x_m, np.float64), np.asarray(y_m, np.float64), tags)
+        x, y = (np.ascontiguousarray(values, np.float64) for values in (x_m, y_m))
+        self.backdrop.tags(x, y, tags)
         return tags
 
     def set_weather(self, conditions: Conditions | None) -> None:
         """Changes the weather; None is a fine day that the seed has drawn."""
         self.look = self._fine_day if conditions is None else under(self._fine_day, conditions)
-        self.backdrop.set_weather(_shading(self.look), _sky_weather(self.look))
+        self.backdrop.set_shading(_shading(self.look))
+        self._sky.colour(self.look)
 
 
 def _shading(look: Look) -> NDArray[np.float32]:
@@ -131,26 +133,6 @@ def _shading(look: Look) -> NDArray[np.float32]:
             *reflected,
             look.wet,
             1.0,
-        ],
-        np.float32,
-    )
-
-
-def _sky_weather(look: Look) -> NDArray[np.float32]:
-    """The order of `Weather` in the compiled renderer."""
-    noise = 2.4 * look.cloudiness - 1.2 + 8.0 * max(0.0, look.cloudiness - 0.75)
-    glow = np.multiply((200.0, 235.0, 255.0), look.sunshine)
-    return np.array(
-        [
-            *look.zenith,
-            *look.horizon,
-            *look.cloud,
-            *look.trees,
-            *look.mist,
-            *glow,
-            *look.sun,
-            noise,
-            look.fog,
         ],
         np.float32,
     )

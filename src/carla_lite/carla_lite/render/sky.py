@@ -1,6 +1,6 @@
-"""The panorama of the sky: what there is to see, without its colours, which the weather gives.
+"""The panorama of the sky: what there is to see, and its colours in some weather.
 
-It is laid on the faces of an octahedron, see `_sky.h`. Its four channels are how far the blue has
+It is laid on the faces of an octahedron, see `_sky.h`. Its four parts are how far the blue has
 deepened from the horizon up, the noise of the clouds (128 for zero, 40 for a deviation), the cover
 of distant trees and the haze before them.
 """
@@ -15,43 +15,68 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carla_lite.render._painting import halve
+from carla_lite.render._picture import colour
+from carla_lite.render.look import Look
 from carla_lite.render.textures import Floats, spectral_noise
 
 LEVELS = 4
-WIDTH, HEIGHT = 2048, 384
+WIDTH, HEIGHT = 2048, 320
 _CLOUDS = (256, 1024)
 _CLOUD_TOP_RAD = np.radians(64.0)
-_TREE_ROWS = 72
+_TREE_ROWS = 60
 """Rows above the horizon that the highest tree stays below."""
 
 
-def make_sky(rng: np.random.Generator) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
-    """Draws the clouds and trees of a map.
+class Sky:
+    """The clouds and trees of a map, and their panorama in the colours of the weather.
 
-    Args:
-        rng: Draws the trees, and where the clouds stand.
-
-    Returns:
-        uint32, all levels of halving resolution, flat, each with its first column repeated after
-        the last; and int32 (LEVELS, 3), start, width and height of each.
+    Attributes:
+        texels: uint32 BGRA, all levels of halving resolution, flat, each with its first column
+            repeated after the last.
+        levels: int32 (LEVELS, 3), start, width and height of each.
     """
-    table = np.zeros((LEVELS, 3), np.int32)
-    size = 0
-    for level in range(LEVELS):
-        table[level] = size, WIDTH >> level, HEIGHT >> level
-        size += ((WIDTH >> level) + 1) * (HEIGHT >> level)
-    texels = np.empty(size, np.uint32)
-    panoramas = [
-        texels[start : start + (width + 1) * height].reshape(height, width + 1)
-        for start, width, height in table.tolist()
-    ]
-    finest = panoramas[0]
-    finest.view(np.uint8).reshape(*finest.shape, 4)[:, :-1] = _panorama(rng)
-    for fine, coarse in pairwise(panoramas):
-        halve(fine[:, :-1], coarse[:, :-1], False, 0, 0)
-    for panorama in panoramas:
-        panorama[:, -1] = panorama[:, 0]
-    return texels, table
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        """Draws the trees, and where the clouds stand."""
+        self.levels = np.zeros((LEVELS, 3), np.int32)
+        size = 0
+        for level in range(LEVELS):
+            self.levels[level] = size, WIDTH >> level, HEIGHT >> level
+            size += ((WIDTH >> level) + 1) * (HEIGHT >> level)
+        self.texels = np.zeros(size, np.uint32)
+        self._parts = _panorama(rng).view(np.uint32)[..., 0]
+
+    def colour(self, look: Look) -> None:
+        """Paints the panorama in the colours of a look, in place; takes a few milliseconds."""
+        panoramas = [
+            self.texels[start : start + (width + 1) * height].reshape(height, width + 1)
+            for start, width, height in self.levels.tolist()
+        ]
+        colour(self._parts, _weather(look), panoramas[0])
+        for fine, coarse in pairwise(panoramas):
+            halve(fine[:, :-1], coarse[:, :-1], False, 0, 0)
+        for panorama in panoramas:
+            panorama[:, -1] = panorama[:, 0]
+
+
+def _weather(look: Look) -> Floats:
+    """The order of `Weather` in the compiled renderer."""
+    noise = 2.4 * look.cloudiness - 1.2 + 8.0 * max(0.0, look.cloudiness - 0.75)
+    glow = np.multiply((200.0, 235.0, 255.0), look.sunshine)
+    return np.array(
+        [
+            *look.zenith,
+            *look.horizon,
+            *look.cloud,
+            *look.trees,
+            *look.mist,
+            *glow,
+            *look.sun,
+            noise,
+            look.fog,
+        ],
+        np.float32,
+    )
 
 
 @cache
