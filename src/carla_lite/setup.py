@@ -35,7 +35,7 @@ setup(
     maintainer="td3_driving developers",
     maintainer_email="maintainers@td3-driving.example",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={"": ["py.typed", "*.pyx", "*.pxd", "*.h"]},
+    package_data={"": ["py.typed", "*.pyx", "*.pxd", "*.h", "*.html"]},
     ext_modules=cythonize(
         _EXTENSIONS,
         build_dir="build/cython",

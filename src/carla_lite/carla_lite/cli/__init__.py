@@ -7,6 +7,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "serve": "runs the server (also without this word)",
     "bench": "measures ticks per second through the real client",
+    "view": "shows a world live in the browser",
     "snapshot": "writes one picture of a map, without a server",
 }
 """Each is a module of this package with a function `run(arguments) -> exit code`; only the one that
