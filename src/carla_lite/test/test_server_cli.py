@@ -8,9 +8,13 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import carla
 import pytest
+
+from carla_lite.world.weather_presets import PRESETS, SHORT_NAMES
 
 if TYPE_CHECKING:
     from conftest import LiteServer
@@ -56,6 +60,9 @@ def test_a_stream_port_in_use_is_refused_too(server: LiteServer) -> None:
         (("--fps", "nan"), "nan"),
         (("--seed", "-1"), "-1"),
         (("--host", "203.0.113.7"), "203.0.113.7"),
+        (("--weather", "Sunny"), "HardRainSunset"),
+        (("--quality", "ultra"), "ultra"),
+        (("--traffic", "-1"), "-1"),
     ],
 )
 def test_a_bad_option_is_named(options: tuple[str, ...], named: str) -> None:
@@ -85,6 +92,56 @@ def test_signals_end_it_cleanly(running_server: Any, number: signal.Signals) -> 
         server.process.send_signal(number)
         assert server.process.wait(TIMEOUT_S) == 0
         assert world is not None  # it ended although a client was connected
+
+
+def test_ports_are_free_as_soon_as_it_has_ended(running_server: Any) -> None:
+    with running_server() as server:
+        server.client().get_world()
+        port = server.port
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(TIMEOUT_S) == 0
+    with running_server("--port", str(port)) as again:
+        assert again.port == port and again.answers_within_a_second()
+
+
+def test_nothing_but_the_ready_line_is_said_in_a_quiet_life(running_server: Any) -> None:
+    command = [*COMMAND, "--port", "0", "--exit-with-parent"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        line = process.stdout.readline()
+        port = int(line.split("port=")[1].split()[0])
+        world = carla.Client("127.0.0.1", port, worker_threads=8).get_world()
+        assert world.wait_for_tick(TIMEOUT_S).frame > 0
+        process.send_signal(signal.SIGINT)
+        assert process.wait(TIMEOUT_S) == 0
+        assert (process.stdout.read(), process.stderr.read()) == ("", "")
+    assert line == f"carla-lite ready port={port} stream_port={port + 1} map=LiteTown01\n"
+
+
+def test_the_weather_named_is_the_weather_there_is(running_server: Any) -> None:
+    with running_server("--weather", "hardrainsunset", "--quality", "low") as server:
+        weather = server.client().get_world().get_weather()
+        assert weather == carla.WeatherParameters.HardRainSunset
+    with running_server("--weather", "night", "--map", "LiteCircuit_1") as server:
+        assert server.client().get_world().get_weather() == carla.WeatherParameters.ClearNight
+
+
+def test_weather_presets_are_those_of_the_client() -> None:
+    for name, weather in PRESETS.items():
+        theirs = getattr(carla.WeatherParameters, name)
+        ours = [getattr(theirs, field) for field in asdict(weather)]
+        assert ours == pytest.approx(list(asdict(weather).values()), abs=1e-6), name
+    assert len(PRESETS) == 22 and set(SHORT_NAMES.values()) <= set(PRESETS)
+
+
+def test_scripted_traffic_is_there_when_asked_for(running_server: Any) -> None:
+    with running_server("--traffic", "5", "--pedestrians", "3") as server:
+        world = server.client().get_world()
+        world.wait_for_tick(TIMEOUT_S)
+        actors = world.get_actors()
+        assert len(actors.filter("vehicle.*")) == 5 and len(actors.filter("walker.*")) == 3
 
 
 def test_it_ends_with_the_process_that_started_it() -> None:

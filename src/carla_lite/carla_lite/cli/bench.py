@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--only", action="append", metavar="ROW", help="this row; may be repeated")
-    parser.add_argument("--map", default="LiteTown_1", help="default: %(default)s")
+    parser.add_argument("--map", default="LiteTown01", help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=5.0, help="per row (default: 5)")
     parser.add_argument("--warm-up", type=float, default=2.0, help="before each, s (default: 2)")
     parser.add_argument("--soak", type=_ticks, metavar="TICKS", help="endurance instead of speed")

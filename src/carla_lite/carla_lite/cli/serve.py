@@ -13,10 +13,12 @@ from carla_lite import __version__
 from carla_lite.roads import OpenDriveError, UnknownMapError, open_map
 from carla_lite.server import CARLA_VERSION, PortInUseError, Server
 from carla_lite.show.methods import view_methods
+from carla_lite.world import Weather
+from carla_lite.world.weather_presets import SHORT_NAMES, UnknownWeatherError, preset
 
 _DESCRIPTION = f"""\
 A stand-in for the CARLA {CARLA_VERSION} simulator: the unmodified `carla` client connects to it,
-spawns vehicles and sensors, ticks and drives, without a GPU, about a second after its start.
+spawns vehicles and sensors, ticks and drives, without a GPU, half a second after its start.
 """
 _EXAMPLES = """\
 examples:
@@ -25,6 +27,7 @@ examples:
   carla-lite --map roads/my_town.xodr     the roads of an OpenDRIVE file
   carla-lite --map LiteTown01 --traffic 30 --pedestrians 10
                                           a town full of cars and people
+  carla-lite --weather HardRainSunset     CARLA's presets by name, or clear, rain, night...
   carla-lite --port 0                     on a free port, named in the ready line
 
 then, in Python:
@@ -33,7 +36,7 @@ then, in Python:
   world = client.get_world()
 
 Once clients can connect it prints one line:
-  carla-lite ready port=2000 stream_port=2001 map=LiteCircuit_1
+  carla-lite ready port=2000 stream_port=2001 map=LiteTown01
 It ends cleanly on Ctrl-C and SIGTERM.
 """
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -60,6 +63,13 @@ def _crowd(text: str) -> int:
     if not 0 <= count <= _MAX_CROWD:
         raise argparse.ArgumentTypeError(f"{count} is out of range; use 0 to {_MAX_CROWD}")
     return count
+
+
+def _weather(text: str) -> Weather:
+    try:
+        return preset(text)
+    except UnknownWeatherError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _seed(text: str) -> int:
@@ -93,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--map",
-        default="LiteCircuit_1",
+        default="LiteTown01",
         help="LiteTown01, LiteTown02, LiteCircuit_<number>, LiteTown_<number>, or an OpenDRIVE "
         "file's path that ends in .xodr (default: %(default)s)",
     )
@@ -118,6 +128,19 @@ def _parser() -> argparse.ArgumentParser:
         type=_crowd,
         default=0,
         help="people who walk along the streets and cross them (default: 0)",
+    )
+    parser.add_argument(
+        "--weather",
+        type=_weather,
+        metavar="PRESET",
+        help=f"CARLA's ClearNoon, HardRainSunset and so on, or {', '.join(SHORT_NAMES)} "
+        "(default: a fine day)",
+    )
+    parser.add_argument(
+        "--quality",
+        choices=("low", "high"),
+        default="high",
+        help="of pictures; low is for slow machines and little memory (default: high)",
     )
     parser.add_argument("--reckless", action="store_true", help="pedestrians cross without looking")
     parser.add_argument(
@@ -183,6 +206,8 @@ def _run(arguments: Sequence[str]) -> int:
             vehicles=options.traffic,
             pedestrians=options.pedestrians,
             reckless=options.reckless,
+            quality=options.quality,
+            weather=options.weather,
             version=options.version_string,
             more_methods=view_methods(),
         )

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
+from carla_lite.render import Quality
 from carla_lite.roads import RoadNetwork
 from carla_lite.server import (
     actor_methods,
@@ -22,7 +23,7 @@ from carla_lite.server.methods import Dispatcher, MethodTable
 from carla_lite.server.rpc import RpcPort
 from carla_lite.server.simulation import Simulation
 from carla_lite.traffic import Traffic
-from carla_lite.world import World
+from carla_lite.world import Weather, World
 
 CARLA_VERSION = "0.9.16"
 _BACKLOG = 256
@@ -105,6 +106,8 @@ class Server:
         version: str = CARLA_VERSION,
         more_methods: MethodTable | None = None,
         network: RoadNetwork | None = None,
+        quality: Quality = "high",
+        weather: Weather | None = None,
     ) -> None:
         """Loads the map and opens the ports; serving begins with `serve` or `start`.
 
@@ -121,6 +124,8 @@ class Server:
             version: what clients are told.
             more_methods: what it answers beside CARLA's own calls.
             network: roads of one's own instead of a map by name.
+            quality: of the pictures; "low" takes less time and memory.
+            weather: until a client changes it; None for a fine day.
 
         Raises:
             UnknownMapError: no such map.
@@ -129,7 +134,11 @@ class Server:
         """
         # Clients tell a restarted server by its episode id, so none must come twice.
         first = secrets.randbits(48) + 1
-        world = World(map_name, seed, fps=fps, first_episode_id=first, network=network)
+        world = World(
+            map_name, seed, fps=fps, first_episode_id=first, network=network, quality=quality
+        )
+        if weather is not None:
+            world.set_weather(weather)
         traffic = None
         if vehicles or pedestrians:
             traffic = Traffic(world, vehicles, pedestrians, seed, reckless=reckless)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from carla_lite.render import Conditions, Scene
+from carla_lite.render import Conditions, Quality, Scene
 from carla_lite.roads import RoadNetwork, make_map
 from carla_lite.scenery import Solids
 from carla_lite.world.actors import Actor, Attachment, Sensor
@@ -69,6 +69,7 @@ class World:
         fps: float = 20.0,
         first_episode_id: int = 1,
         network: RoadNetwork | None = None,
+        quality: Quality = "high",
     ) -> None:
         """Loads a map.
 
@@ -78,11 +79,13 @@ class World:
             fps: ticks per simulated second while the settings name no fixed time step.
             first_episode_id: a server picks it at random so that clients notice a restart.
             network: roads of one's own instead of a map by name.
+            quality: of the pictures; "low" takes less time and memory.
 
         Raises:
             UnknownMapError: no such map.
         """
         self.seed = seed
+        self.quality = quality
         self.fps = fps
         self.frame = 0
         self.settings = EpisodeSettings()
@@ -139,10 +142,11 @@ class World:
         surroundings = self.surroundings
         return Scene.build(
             self.network,
-            self._static_solids,
+            self.static_solids,
             self.seed,
             lamps_m=surroundings.scenery.lamps,
             weather=_conditions(self.weather),
+            quality=self.quality,
         )
 
     @cached_property
@@ -300,10 +304,10 @@ class World:
         if self.surroundings.show(object_ids, visible):
             self.__dict__.pop("obstacles", None)
             if "scene" in self.__dict__:
-                self.scene.set_solids(self._static_solids)
+                self.scene.set_solids(self.static_solids)
 
     @property
-    def _static_solids(self) -> Solids:
+    def static_solids(self) -> Solids:
         """What of the map never moves, as sensors see it."""
         return np.concatenate([self.surroundings.solids, self.traffic_control.static_solids])
 
