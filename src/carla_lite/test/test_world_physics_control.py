@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from carla_lite.world import InvalidValueError, Transform, Vector3, Vehicle, VehicleControl, World
+from carla_lite.world.blueprints import Blueprint
 from carla_lite.world.bodies import STATE
 from carla_lite.world.physics_control import PhysicsControl, WheelControl
 from carla_lite.world.vehicle_blueprints import VEHICLES
@@ -173,7 +174,9 @@ def test_the_steering_angle_and_its_curve_turn_the_wheels_less() -> None:
 
 
 @pytest.mark.parametrize("blueprint", VEHICLES, ids=lambda blueprint: blueprint.id)
-def test_every_vehicle_answers_with_figures_that_describe_its_own_motion(blueprint) -> None:
+def test_every_vehicle_answers_with_figures_that_describe_its_own_motion(
+    blueprint: Blueprint,
+) -> None:
     world, car = _car(blueprint.id)
     own, physics = car.physics_control, car.physics
     assert own.checked(physics.wheels) is own

@@ -81,9 +81,8 @@ def test_a_fallen_walker_stays_down_until_it_is_put_elsewhere(world: World) -> N
     walker.row["invincible"] = 0
     walker.add_impulse(Vector3(300.0))
     world.tick()
-    assert walker.has_fallen and walker.velocity.x == pytest.approx(
-        300.0 / 75.0 - 0.6 * 9.81 * 0.05
-    )
+    sliding = 300.0 / 75.0 - 0.6 * 9.81 * 0.05
+    assert walker.has_fallen and walker.velocity.x == pytest.approx(sliding)
     walker.control = WalkerControl(Vector3(0.0, 1.0, 0.0), 2.0)
     for _ in range(60):
         world.tick()

@@ -114,7 +114,7 @@ _COMMANDS: dict[int, Callable[..., object]] = {
     14: physics_methods.set_actor_simulate_physics,
     15: physics_methods.set_actor_enable_gravity,
     17: physics_methods.show_vehicle_debug_telemetry,
-    18: physics_methods.set_vehicle_light_state,
+    18: physics_methods.set_lights,
     19: set_actor_location,
     21: traffic_methods.set_traffic_light_state,
 }

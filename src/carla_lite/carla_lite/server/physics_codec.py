@@ -7,7 +7,7 @@ from carla_lite.server.codec import (
     decode_number,
     decode_vector,
 )
-from carla_lite.world import Vehicle, WalkerControl
+from carla_lite.world import Vector3, Vehicle, WalkerControl
 from carla_lite.world.ackermann import AckermannControl, AckermannSettings
 from carla_lite.world.geometry import rotate
 from carla_lite.world.physics_control import PhysicsControl, Points, WheelControl
@@ -122,12 +122,11 @@ def _decode_points(value: Wire, what: str) -> Points:
     return tuple((x, y) for x, y in points)
 
 
-def _decode_wheel(value: Wire, position: Wire) -> WheelControl:
+def _decode_wheel(value: Wire, position: Vector3) -> WheelControl:
     *figures, place = decode_list(value, 10, "wheel")
     decode_vector(place, "wheel position")
-    return WheelControl(
-        *(decode_number(figure, "wheel") for figure in figures), position=position
-    )
+    a, b, c, d, e, f, g, h, i = decode_numbers(figures, 9, "wheel")
+    return WheelControl(a, b, c, d, e, f, g, h, i, position)
 
 
 def encode_telemetry(vehicle: Vehicle) -> Wire:

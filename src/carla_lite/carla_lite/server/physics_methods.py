@@ -128,7 +128,10 @@ def add_actor_angular_impulse(simulation: Simulation, actor_id: Wire, impulse: W
 
 @_void
 def add_actor_torque(simulation: Simulation, actor_id: Wire, torque: Wire) -> None:
-    """kg m^2 deg/s^2 about z during the next tick."""
+    """kg m^2 deg/s^2 about z during the next tick.
+
+    Known from batches: the client's own `add_torque` calls `add_actor_angular_impulse`.
+    """
     push = _over_a_tick(simulation, codec.decode_vector(torque, "torque"))
     _body(simulation, actor_id).add_angular_impulse(push)
 
@@ -247,7 +250,12 @@ def close_vehicle_door(simulation: Simulation, actor_id: Wire, door: Wire) -> No
 def set_vehicle_light_state(simulation: Simulation, actor_id: Wire, lights: Wire) -> None:
     """Lights that cameras see: brake, low beam, reverse, blinkers."""
     (flags,) = codec.decode_list(lights, 1, "light state")
-    number = codec.decode_int(flags, "light state")
+    set_lights(simulation, actor_id, flags)
+
+
+def set_lights(simulation: Simulation, actor_id: Wire, lights: Wire) -> None:
+    """The same as a batch has it, where the flags travel without a list around them."""
+    number = codec.decode_int(lights, "light state")
     if not 0 <= number < 2**32:
         raise codec.BadArgumentError(f"light state {number} is no 32-bit number")
     _vehicle(simulation, actor_id).lights = number
