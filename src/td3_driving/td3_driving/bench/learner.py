@@ -79,7 +79,8 @@ def compare(
     ]
 
 
-def _filled_replay(seed: int = 0) -> FrameReplay:
+def filled_replay(seed: int = 0) -> FrameReplay:
+    """A memory of random transitions in episodes of 128 steps."""
     rng = np.random.default_rng(seed)
     replay = FrameReplay(2 * _TRANSITIONS, seed=seed)
 
@@ -97,7 +98,7 @@ def _filled_replay(seed: int = 0) -> FrameReplay:
 
 
 def _ours(device: str, batch_size: int, precision: str) -> Steps:
-    replay = _filled_replay()
+    replay = filled_replay()
     agent = TD3Agent.create(TD3Config(batch_size=batch_size), seed=0, device=device)
     if device == "cpu":
 
@@ -119,20 +120,20 @@ def _ours(device: str, batch_size: int, precision: str) -> Steps:
 def _plain(device: str, batch_size: int) -> Steps:
     from td3_driving.bench.plain import PlainLearner
 
-    learner = PlainLearner(_filled_replay(), device, batch_size)
+    learner = PlainLearner(filled_replay(), device, batch_size)
     return learner.train
 
 
 def _sb3(device: str, batch_size: int) -> Steps:
     from td3_driving.bench.sb3 import make_sb3
 
-    return make_sb3(_filled_replay(), device, batch_size)
+    return make_sb3(filled_replay(), device, batch_size)
 
 
 def _leanrl(device: str, batch_size: int) -> Steps:
     from td3_driving.bench.leanrl import LeanLearner
 
-    return LeanLearner(_filled_replay(), device, batch_size).train
+    return LeanLearner(filled_replay(), device, batch_size).train
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

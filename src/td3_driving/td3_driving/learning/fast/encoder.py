@@ -87,24 +87,36 @@ def _conv(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
 
 
 def features(cnn: NatureCNN, pixels: Tensor) -> Tensor:
-    """What `cnn(image)` gives, in the weights' dtype, computed in the pixels' dtype.
+    """What `cnn(image)` gives, computed in the pixels' dtype.
 
     Args:
         cnn: the encoder.
         pixels: as `stack_blocks` makes them.
 
     Returns:
-        (N, features_dim).
+        (N, features_dim), in the dtype that the heads shall compute in: float16 for float16, else
+        that of the weights.
     """
     return _after_conv1(cnn, _conv(pixels, *conv1_weights(cnn)))
 
 
-def features_of_two(first: NatureCNN, second: NatureCNN, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Both encoders' features of the same pictures, read once."""
+def features_of_two(
+    first: NatureCNN, second: NatureCNN, pixels: Tensor, *, only_first: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Both encoders' features of the same pictures, read once.
+
+    With `only_first`, gradients flow into the first alone.
+    """
     (kernel_a, bias_a), (kernel_b, bias_b) = conv1_weights(first), conv1_weights(second)
+    if only_first:
+        kernel_b, bias_b = kernel_b.detach(), bias_b.detach()
     both = _conv(pixels, torch.cat((kernel_a, kernel_b)), torch.cat((bias_a, bias_b)))
     half = len(bias_a)
-    return _after_conv1(first, both[:, :half]), _after_conv1(second, both[:, half:])
+    features_a = _after_conv1(first, both[:, :half])
+    if only_first:
+        with torch.no_grad():
+            return features_a, _after_conv1(second, both[:, half:])
+    return features_a, _after_conv1(second, both[:, half:])
 
 
 def _after_conv1(cnn: NatureCNN, x: Tensor) -> Tensor:
@@ -118,4 +130,5 @@ def _after_conv1(cnn: NatureCNN, x: Tensor) -> Tensor:
     weight = linear.weight.view(-1, channels, rows, columns).permute(0, 2, 3, 1)
     flat = x.permute(0, 2, 3, 1).reshape(len(x), -1)
     y = F.linear(flat, weight.reshape(len(weight), -1).to(dtype), linear.bias.to(dtype))
-    return F.relu(y).to(linear.weight.dtype)
+    y = F.relu(y)
+    return y if dtype == torch.float16 else y.to(linear.weight.dtype)

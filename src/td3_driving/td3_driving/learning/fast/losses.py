@@ -1,7 +1,7 @@
 """The three passes of TD3 as functions of an agent's networks; see `td3.TD3Agent` for the meaning.
 
-The heads stay in the weights' precision: a value is the small difference of large ones in the
-temporal difference error, and eight bits of it are noise.
+The heads compute in the dtype of the features they are given, and end in that of the weights: a
+temporal difference error is the small difference of two large values.
 """
 
 from __future__ import annotations
@@ -73,9 +73,8 @@ def critic_pass(
 
 def actor_pass(agent: TD3Agent, pixels: Tensor, vector: Tensor, stop: float) -> ActorPass:
     """The actor's loss; a component beyond `stop` counts as saturated."""
-    with torch.no_grad():
-        seen = features(agent.critic_cnn, pixels)
-    before = pre_tanh(agent.actor, features(agent.actor_cnn, pixels), vector)
+    own, seen = features_of_two(agent.actor_cnn, agent.critic_cnn, pixels, only_first=True)
+    before = pre_tanh(agent.actor, own, vector)
     action = torch.tanh(before)
     value = first_value(agent.critic, seen, vector, action).mean()
     loss = -value + agent.config.pretanh_l2 * before.square().mean()
@@ -92,7 +91,7 @@ def pre_tanh(actor: Actor, features_: Tensor, vector: Tensor) -> Tensor:
     first, *middle, last = _linears(actor.mlp)
     hidden = F.relu(_aligned_linear((features_, vector), first.weight, first.bias))
     for layer in middle:
-        hidden = F.relu(F.linear(hidden, layer.weight, layer.bias))
+        hidden = F.relu(_linear(hidden, layer.weight, layer.bias))
     # A product so narrow is cheaper as a sum.
     return (hidden[:, None, :] * last.weight).sum(-1) + last.bias
 
@@ -102,7 +101,7 @@ def first_value(critic: TwinCritic, features_: Tensor, vector: Tensor, action: T
     first, *middle, last = _linears(critic.q1_mlp)
     hidden = F.relu(_aligned_linear((features_, vector, action), first.weight, first.bias))
     for layer in middle:
-        hidden = F.relu(F.linear(hidden, layer.weight, layer.bias))
+        hidden = F.relu(_linear(hidden, layer.weight, layer.bias))
     return (hidden * last.weight).sum(-1, keepdim=True) + last.bias
 
 
@@ -120,7 +119,8 @@ def values(
     for pair in middle:
         weight = torch.stack([layer.weight for layer in pair]).transpose(1, 2)
         bias = torch.stack([layer.bias for layer in pair])[:, None]
-        hidden = F.relu(torch.baddbmm(bias, hidden, weight))
+        dtype = hidden.dtype
+        hidden = F.relu(torch.baddbmm(bias.to(dtype), hidden, weight.to(dtype)))
     weight = torch.stack([layer.weight for layer in last])
     bias = torch.stack([layer.bias for layer in last])[:, None]
     both = (hidden * weight).sum(-1, keepdim=True) + bias
@@ -133,7 +133,12 @@ def _linears(mlp: torch.nn.Sequential) -> list[torch.nn.Linear]:
 
 def _aligned_linear(parts: tuple[Tensor, ...], weight: Tensor, bias: Tensor) -> Tensor:
     """A linear layer over the joined parts, its inner size filled up to `_ALIGN`."""
-    width = weight.shape[1]
-    fill = -width % _ALIGN
-    joined = torch.cat((*parts, parts[0].new_zeros(len(parts[0]), fill)), dim=1)
-    return F.linear(joined, F.pad(weight, (0, fill)), bias)
+    first, *others = parts
+    fill = -weight.shape[1] % _ALIGN
+    others = [other.to(first.dtype) for other in others]
+    joined = torch.cat((first, *others, first.new_zeros(len(first), fill)), dim=1)
+    return _linear(joined, F.pad(weight, (0, fill)), bias)
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return F.linear(x, weight.to(x.dtype), bias.to(x.dtype))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from td3_driving.learning.errors import ReplayError, ReplayMemoryError
 from td3_driving.learning.fast.encoder import block_grid, stack_blocks, to_blocks
+from td3_driving.learning.fast.fused import fused
 from td3_driving.learning.replay import FrameReplay
 
 
@@ -25,6 +26,16 @@ class Draw(NamedTuple):
     bootstrap: Tensor
 
 
+class _Span(NamedTuple):
+    """What a draw takes: frames of observations (2 N, stack), then of next ones; the rest, too."""
+
+    frames: Tensor
+    vector: Tensor
+    action: Tensor
+    reward: Tensor
+    bootstrap: Tensor
+
+
 class ReplayMirror:
     """The rows and transitions of a FrameReplay, frames in blocks.
 
@@ -35,12 +46,19 @@ class ReplayMirror:
         replay: the memory; its owner goes on writing to it.
         device: where the copy lives.
         dtype: of pixels that are drawn.
+        compile_: fuse the element-wise work with torch.compile.
 
     Raises:
         ReplayMemoryError: the device's free memory is too small; says what would fit.
     """
 
-    def __init__(self, replay: FrameReplay, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        replay: FrameReplay,
+        device: torch.device,
+        dtype: torch.dtype,
+        compile_: bool = False,
+    ) -> None:
         self._replay, self._dtype = replay, dtype
         self._grid = block_grid(*replay.frame_shape)
         blocks = self._grid[0] * self._grid[1]
@@ -60,6 +78,9 @@ class ReplayMirror:
         self._back = torch.arange(replay.stack - 1, -1, -1, device=device)
         self._range = torch.zeros(2, dtype=torch.int64, device=device)
         self._rows = self._stored = 0
+        self._find = fused(self._span_of, compile_)
+        self._span = fused(self._span_from, compile_)
+        self._stack = fused(stack_blocks, compile_)
 
     def update(self, upto: int | None = None) -> None:
         """Copies what is new and sets the range to draw from; see FrameReplay.sample for `upto`.
@@ -90,11 +111,35 @@ class ReplayMirror:
 
     def draw(self, fraction: Tensor) -> Draw:
         """Transitions at these fractions of the range, float64 (N,) in [0, 1)."""
-        oldest, end = self._range[0], self._range[1]
-        return self.gather(oldest + (fraction * (end - oldest)).long(), end)
+        return self._draw(self._find(fraction))
 
     def gather(self, first: Tensor, end: Tensor) -> Draw:
         """As FrameReplay's: n steps from each of `first` int64 (N,), none beyond `end` ()."""
+        return self._draw(self._span(first, end))
+
+    def _draw(self, span: _Span) -> Draw:
+        # index_select moves whole frames; fused with the rearrangement it took five times as long.
+        words = self._frame.view(len(self._frame), -1).view(torch.int64)
+        frames = words.index_select(0, span.frames.reshape(-1)).view(torch.uint8)
+        blocks = frames.view(*span.frames.shape, -1, 16)
+        pixels = self._stack(blocks, self._grid, self._dtype)
+        half = len(span.action)
+        vector = span.vector
+        return Draw(
+            pixels[:half],
+            vector[:half],
+            span.action,
+            span.reward,
+            pixels[half:],
+            vector[half:],
+            span.bootstrap,
+        )
+
+    def _span_of(self, fraction: Tensor) -> _Span:
+        oldest, end = self._range[0], self._range[1]
+        return self._span_from(oldest + (fraction * (end - oldest)).long(), end)
+
+    def _span_from(self, first: Tensor, end: Tensor) -> _Span:
         replay, n = self._replay, self._replay.capacity
         row = self._row[first % n]
         reward = self._reward[first % n].double()
@@ -106,28 +151,15 @@ class ReplayMirror:
             length = length + goes_on
         ends = self._terminated[(first + length - 1) % n]
         bootstrap = torch.where(ends, 0.0, replay.gamma ** length.double())
-        # Both pictures in one pass over the frames.
         rows = torch.cat((row, row + length))
-        pixels, vector = self._stacks(rows), self._vector[rows % n]
-        half = len(first)
-        return Draw(
-            pixels[:half],
-            vector[:half],
+        picks = rows[:, None] - torch.minimum(self._back, self._age[rows % n][:, None])
+        return _Span(
+            picks % n,
+            self._vector[rows % n],
             self._action[first % n],
             reward.float()[:, None],
-            pixels[half:],
-            vector[half:],
             bootstrap.float()[:, None],
         )
-
-    def _stacks(self, rows: Tensor) -> Tensor:
-        age = self._age[rows % self._replay.capacity]
-        picks = rows[:, None] - torch.minimum(self._back, age[:, None])
-        # index_select moves whole frames; fused with the rearrangement it took five times as long.
-        flat = self._frame.view(len(self._frame), -1).view(torch.int64)
-        chosen = flat.index_select(0, (picks % self._replay.capacity).reshape(-1))
-        frames = chosen.view(torch.uint8).view(*picks.shape, -1, 16)
-        return stack_blocks(frames, self._grid, self._dtype)
 
 
 def _ring_parts(first: int, end: int, capacity: int) -> list[slice]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -17,6 +16,7 @@ from td3_driving.learning.fast.flat import (
     bias_corrections,
     follow,
 )
+from td3_driving.learning.fast.fused import fused
 from td3_driving.learning.fast.mirror import Draw, ReplayMirror
 from td3_driving.learning.replay import FrameReplay
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from td3_driving.learning.td3 import TD3Agent
 
 Precision = Literal["float32", "float16", "bfloat16"]
-"""Of the encoders' pictures and activations; weights, heads and optimisers are float32 in each.
+"""Of pictures and activations; weights, last layers, losses and optimisers are float32 in each.
 
 float16 has the ten bits of significand that tf32 has, at half the memory traffic, and its gradients
-are as far from float64's as tf32's are; bfloat16 has seven, and they are three times as far.
+are as far from float64's as tf32's are; bfloat16 has seven, and they are three times as far though
+its heads compute in float32 (`td3-driving bench precision`).
 """
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 _SCALES = {"float32": 1.0, "float16": 4096.0, "bfloat16": 1.0}
 _GROW_AFTER, _HIGHEST_SCALE = 2000.0, 65536.0
 _WARM_UP_CYCLES = 3
@@ -84,17 +84,13 @@ class UpdateCycle:
         self.refused = torch.zeros((), device=device)
         """Updates that were not taken because loss or gradients were not finite."""
         self.figures = torch.zeros(len(_FIGURES), device=device, dtype=dtype)
-
-        def fused(function: Function) -> Function:
-            return cast(Function, torch.compile(function, dynamic=False)) if compile_ else function
-
-        self._target_pass = fused(losses.bellman_target)
-        self._critic_pass = fused(losses.critic_pass)
-        self._actor_pass = fused(losses.actor_pass)
-        self._adam_step = fused(adam_step)
-        self._follow = fused(follow)
-        self._corrections = fused(bias_corrections)
-        self._count = fused(count_step)
+        self._target_pass = fused(losses.bellman_target, compile_)
+        self._critic_pass = fused(losses.critic_pass, compile_)
+        self._actor_pass = fused(losses.actor_pass, compile_)
+        self._adam_step = fused(adam_step, compile_)
+        self._follow = fused(follow, compile_)
+        self._corrections = fused(bias_corrections, compile_)
+        self._count = fused(count_step, compile_)
 
     def run(self, draw: Draw, noise: Tensor) -> None:
         """One cycle.
@@ -204,8 +200,9 @@ class CudaUpdates:
         # tf32: float32's range with ten bits of significand, on the tensor cores.
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.benchmark_limit = 0  # try every algorithm, not ten
         self._device = agent.device
-        self._mirror = ReplayMirror(replay, self._device, getattr(torch, precision))
+        self._mirror = ReplayMirror(replay, self._device, getattr(torch, precision), compile_=True)
         self._cycle = UpdateCycle(agent, precision, compile_=True)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._refused = 0
