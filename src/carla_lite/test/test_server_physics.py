@@ -431,7 +431,7 @@ def test_every_physical_command_works_in_a_batch(rig: Rig) -> None:
     # By number: with an actor the client takes the lights for a bool.
     run(command.SetVehicleLightState(car.id, int(carla.VehicleLightState.LowBeam)))
     assert car.get_light_state() == carla.VehicleLightState.LowBeam
-    run(command.SetEnableGravity(car, False), command.ShowDebugTelemetry(car.id, True))
+    run(command.SetEnableGravity(car, False))
     run(command.SetSimulatePhysics(car, False))
     assert car.get_velocity().length() == 0.0
     (refused,) = rig.client.apply_batch_sync([command.ApplyImpulse(99_999, ahead)], False)

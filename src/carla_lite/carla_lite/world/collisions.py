@@ -1,6 +1,7 @@
 """Contacts: which bodies touch each other and what stands fast, and what follows."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -68,6 +69,12 @@ class Obstacles:
     solids: Solids
     grid: _contacts.Grid | None
     _actors: dict[int, Actor] = field(default_factory=dict)
+
+    @cached_property
+    def owners(self) -> list[int]:
+        """Whose parts the solids are."""
+        owners: list[int] = self.solids["id"].tolist()
+        return owners
 
     @staticmethod
     def build(solids: Solids) -> "Obstacles":
@@ -184,6 +191,9 @@ class Collider:
                 found.append(Collision(first.id, second.id, Vector3(x, y, 0.0), second))
                 found.append(Collision(second.id, first.id, Vector3(-x, -y, 0.0), first))
         if obstacles.grid is not None:
+            owners = obstacles.owners
             for i, item, x, y in obstacles.grid.resolve(rows.bytes, rows.count):
-                found.append(Collision(bodies[i].id, 0, Vector3(x, y, 0.0), obstacles.actor(item)))
+                # Traffic lights and signs are actors, the rest of the map is not.
+                other = population.actors.get(owners[item]) or obstacles.actor(item)
+                found.append(Collision(bodies[i].id, other.id, Vector3(x, y, 0.0), other))
         return found
