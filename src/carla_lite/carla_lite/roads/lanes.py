@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class LaneStrip:
     outer: Floats
     heading_rad: Floats
 
-    @property
+    @cached_property
     def centre(self) -> Floats:
         """float64 (N, 2), midway between the borders, along s."""
         return (self.inner + self.outer) / 2

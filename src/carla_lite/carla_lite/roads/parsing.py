@@ -19,7 +19,7 @@ from carla_lite.roads.parsing_roads import read_road
 from carla_lite.roads.xml_tree import MAX_NUMBER, Node, read_xml
 
 MAX_LANES = 200_000
-MAX_LANE_LENGTH_M = 2e6
+MAX_LANE_LENGTH_M = 1e6
 
 
 def parse_opendrive(text: str, name: str = "OpenDriveMap") -> RoadNetwork:
