@@ -13,7 +13,7 @@ cdef double GAP = 2.0
 cdef double LINE_GAP = 0.3
 cdef double SIDE_MARGIN = 0.3
 cdef double WALKER_MARGIN = 0.7
-cdef double FORESIGHT = 1.5
+cdef double FORESIGHT_STEP = 0.75
 cdef double STEERING_LAG = 0.18
 cdef double NOTHING = 1e9
 
@@ -145,6 +145,7 @@ def decide(
     const double[:, :, ::1] paths,
     double[::1] progress,
     const double[::1] stop_at,
+    const double[::1] foresight,
     double[:, ::1] sights,
 ):
     """Steers, drives and brakes every scripted vehicle along its path; see the wrapper."""
@@ -155,6 +156,7 @@ def decide(
     cdef Py_ssize_t points = paths.shape[1], i, k
     cdef int j
     cdef double here, error, wanted, allowed, limit, horizon, near, dx, dy, a, speed, x, y, c, s
+    cdef double ahead
     cdef Corridor corridor
     cdef Sight sight
     with nogil:
@@ -191,9 +193,11 @@ def decide(
                 if other.kind == WALKER:
                     # Who is about to step in counts as being there.
                     look_at(other, x, y, WALKER_MARGIN, 1.0, &corridor, me.half[0], j, here, &sight)
-                    x += FORESIGHT * other.speed * c
-                    y += FORESIGHT * other.speed * s
-                    look_at(other, x, y, SIDE_MARGIN, 0.0, &corridor, me.half[0], j, here, &sight)
+                    ahead = FORESIGHT_STEP
+                    while other.speed > 0.0 and ahead <= foresight[j]:
+                        look_at(other, x + ahead * other.speed * c, y + ahead * other.speed * s,
+                                SIDE_MARGIN, 0.0, &corridor, me.half[0], j, here, &sight)
+                        ahead += FORESIGHT_STEP
                 else:
                     look_at(other, x, y, SIDE_MARGIN, 1.0, &corridor, me.half[0], j, here, &sight)
             sights[i, 0], sights[i, 1], sights[i, 2] = sight.gap, sight.row, error

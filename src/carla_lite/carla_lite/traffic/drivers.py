@@ -23,6 +23,8 @@ PATH_POINTS = 160
 LOOK_AHEAD_M = 92.0
 """How much of the path must lie ahead: what braking from 50 km/h and some reserve take."""
 NOTHING_AHEAD_M = 1e9
+_FORESIGHT_S, _CROSSING_S = 1.5, 4.5
+"""How far ahead drivers think for people on foot: who might step in, and who crosses."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,18 +69,21 @@ class Fleet:
             self.sights[kept],
         )
 
-    def drive(self, bodies: Bodies, mine: NDArray[np.int32]) -> None:
+    def drive(self, bodies: Bodies, mine: NDArray[np.int32], crossing: NDArray[np.int32]) -> None:
         """Looks ahead and sets everyone's pedals and wheel.
 
         Args:
             bodies: of the world.
             mine: int32 (N,): rows of the fleet's vehicles among them.
+            crossing: int32 (K,): rows of walkers who are crossing a street, and will go on.
 
         Raises:
             ValueError: the rows are not those of the fleet.
         """
         if not np.array_equal(bodies.rows["id"][mine], self.ids):
             raise ValueError("these rows of the bodies are not the fleet's; look them up again")
+        foresight = np.full(bodies.count, _FORESIGHT_S)
+        foresight[crossing] = _CROSSING_S
         decide(
             bodies.bytes,
             bodies.count,
@@ -86,5 +91,6 @@ class Fleet:
             self.paths,
             self.progress,
             self.stop_at,
+            foresight,
             self.sights,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from carla_lite.traffic.pedestrians import Pedestrians
 from carla_lite.traffic.vehicles import Vehicles
 from carla_lite.world import World
 
@@ -17,7 +18,8 @@ class Traffic:
     Everything depends on the seed, the map and what clients do, to the byte.
 
     Attributes:
-        vehicles: those of the present episode.
+        vehicles: those who drive in the present episode.
+        pedestrians: those who walk in it.
     """
 
     def __init__(
@@ -47,10 +49,15 @@ class Traffic:
     def populate(self) -> None:
         """Spawns everyone; a new episode calls for it."""
         self._episode_id = self._world.episode_id
-        self.vehicles = Vehicles(self._world, self._counts[0], Random(self._seed))
+        vehicles, pedestrians = self._counts
+        self.vehicles = Vehicles(self._world, vehicles, Random(self._seed))
+        # A number of one's own, so that the cars are the same with and without people.
+        people = Random(self._seed + 1)
+        self.pedestrians = Pedestrians(self._world, pedestrians, people, reckless=self._reckless)
 
     def step(self) -> None:
         """Decides what everyone does during the next tick; call it before each."""
         if self._world.episode_id != self._episode_id:
             self.populate()
-        self.vehicles.step(self._world.delta_s)
+        self.pedestrians.step(self._world.delta_s)
+        self.vehicles.step(self._world.delta_s, self.pedestrians.crossing())

@@ -169,8 +169,13 @@ class Vehicles:
 
     # One tick
 
-    def step(self, delta_s: float) -> None:
-        """Decides what everyone does during the next tick."""
+    def step(self, delta_s: float, crossing: NDArray[np.int32] | None = None) -> None:
+        """Decides what everyone does during the next tick.
+
+        Args:
+            delta_s: until the next decision.
+            crossing: rows of walkers who are crossing a street, among the world's bodies.
+        """
         self._look_up_rows()
         if not self._drivers:
             return
@@ -178,7 +183,10 @@ class Vehicles:
         if self._due_s <= 1e-9:
             self._due_s += DECISION_S
             self._look_at_junctions(max(delta_s, DECISION_S))
-        self.fleet.drive(self._world.population.rows, self._mine)
+        nobody = np.zeros(0, np.int32)
+        self.fleet.drive(
+            self._world.population.rows, self._mine, nobody if crossing is None else crossing
+        )
         for row in np.flatnonzero(self.fleet.progress > PATH_POINTS - LOOK_AHEAD_M).tolist():
             self._go_on(self._drivers[row])
 
