@@ -136,22 +136,6 @@ def _leanrl(device: str, batch_size: int) -> Steps:
     return LeanLearner(filled_replay(), device, batch_size).train
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the benchmark."""
-    parser.add_argument(
-        "--against",
-        default="sb3",
-        metavar="PEERS",
-        help="comma list of sb3, leanrl, plain, ours-float32, ours-bfloat16 (default: sb3)",
-    )
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--batch", type=int, default=256, help="transitions per gradient step")
-    parser.add_argument("--steps", type=int, default=0, help="gradient steps per turn; even")
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each contender")
-    parser.add_argument("--threads", type=int, default=2, help="of torch on the CPU")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-
-
 def run(chosen: argparse.Namespace) -> int:
     """Runs the benchmark; returns the exit code."""
     names = ["ours", *(name for name in chosen.against.split(",") if name)]
@@ -181,9 +165,3 @@ def run(chosen: argparse.Namespace) -> int:
         ratio = t.median_ms / slowest["ours"]
         print(f"{t.name:<16}{t.median_ms:>10.3f}{t.low_ms:>10.3f}{t.high_ms:>10.3f}{ratio:>9.2f}")
     return 0
-
-
-if __name__ == "__main__":
-    options = argparse.ArgumentParser(description=__doc__)
-    add_arguments(options)
-    sys.exit(run(options.parse_args()))

@@ -93,13 +93,6 @@ def compare(batch_size: int, updates: int) -> dict[str, dict[str, float]]:
     return errors
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the benchmark."""
-    parser.add_argument("--batch", type=int, default=256, help="transitions in the batch")
-    parser.add_argument("--updates", type=int, default=1000, help="updates before the comparison")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-
-
 def run(chosen: argparse.Namespace) -> int:
     """Runs the benchmark; returns the exit code."""
     if not torch.cuda.is_available():
@@ -113,9 +106,3 @@ def run(chosen: argparse.Namespace) -> int:
     for precision, by_part in errors.items():
         print(f"{precision:<22}" + "".join(f"{by_part[part]:>12.1e}" for part in PARTS))
     return 0
-
-
-if __name__ == "__main__":
-    options = argparse.ArgumentParser(description=__doc__)
-    add_arguments(options)
-    sys.exit(run(options.parse_args()))

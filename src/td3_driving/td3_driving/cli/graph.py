@@ -17,6 +17,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from td3_driving.cli.errors import GraphError
 from td3_driving.cli.settings import Settings, change, follow
 from td3_driving.nodes.carla_bridge import CarlaBridge
 from td3_driving.nodes.control import Control
@@ -26,10 +27,6 @@ from td3_driving.nodes.td3_agent import TD3AgentNode
 from td3_driving.ros import topics
 
 N = TypeVar("N", bound=Node)
-
-
-class GraphError(RuntimeError):
-    """The graph can't be started; says why and what to do."""
 
 
 @dataclass(frozen=True)

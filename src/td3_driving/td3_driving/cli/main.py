@@ -20,6 +20,7 @@ examples:
   td3-driving evaluate --policy runs/NAME --map-seeds 700000:700020 --episodes 20
   td3-driving evaluate --policy pure_pursuit --kind town
   td3-driving doctor                        is the learner wired as it should be?
+  td3-driving bench learner --against sb3   how fast it learns, beside others
 
 `td3-driving COMMAND --help` tells more. With ROS: ros2 launch td3_driving train.launch.py
 """
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
 
     from td3_driving.agent.run_folder import RunFolderError
-    from td3_driving.cli.graph import GraphError
+    from td3_driving.cli.errors import GraphError
     from td3_driving.learning.errors import LearningError
     from td3_driving.parameters import ParameterError
 

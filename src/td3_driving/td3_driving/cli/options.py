@@ -13,7 +13,7 @@ Commands = Any
 
 def _run(module: str) -> Callable[[argparse.Namespace], int]:
     def run(chosen: argparse.Namespace) -> int:
-        return importlib.import_module(f"td3_driving.cli.{module}").run(chosen)
+        return importlib.import_module(f"td3_driving.{module}").run(chosen)
 
     return run
 
@@ -67,7 +67,7 @@ def _policy(parser: argparse.ArgumentParser, default: str | None = None) -> None
 def add_train(commands: Commands) -> None:
     """train"""
     parser = _command(
-        commands, "train", "train", "learn to drive",
+        commands, "train", "cli.train", "learn to drive",
         "Starts the simulator and the four nodes, and learns on-line. Ctrl-C saves, and --resume\n"
         "goes on. Without options: ten minutes of lane keeping from pixels, then a score on maps\n"
         "it never saw.",
@@ -88,7 +88,7 @@ def add_train(commands: Commands) -> None:
 def add_drive(commands: Commands) -> None:
     """drive"""
     parser = _command(
-        commands, "drive", "drive", "drive at real time, for people to watch",
+        commands, "drive", "cli.drive", "drive at real time, for people to watch",
         "Look at it in rviz2, or read the topics. Ends with Ctrl-C, or after --minutes.",
     )  # fmt: skip
     _policy(parser, default="")
@@ -101,7 +101,7 @@ def add_drive(commands: Commands) -> None:
 def add_evaluate(commands: Commands) -> None:
     """evaluate"""
     parser = _command(
-        commands, "evaluate", "evaluate", "score a policy through the whole graph",
+        commands, "evaluate", "cli.evaluate", "score a policy through the whole graph",
         "Each episode starts at rest, is 300 m long, and ends at its first infraction or after\n"
         "60 s. Map seeds are those for tests, 700000 and up, which training never uses.",
     )  # fmt: skip
@@ -120,7 +120,7 @@ def add_evaluate(commands: Commands) -> None:
 def add_doctor(commands: Commands) -> None:
     """doctor"""
     parser = _command(
-        commands, "doctor", "doctor", "check the set-up of a live agent",
+        commands, "doctor", "cli.doctor", "check the set-up of a live agent",
         "Trains a few hundred steps through the whole graph, then checks how the learner is\n"
         "wired. Exit code 1 if a check fails.",
     )  # fmt: skip
@@ -130,12 +130,44 @@ def add_doctor(commands: Commands) -> None:
 
 def add_bench(commands: Commands) -> None:
     """bench"""
-    parser = _command(
-        commands, "bench", "bench", "measure speed",
-        "loop: lock-step ticks per second of the whole graph without learning, and the time from\n"
-        "frame to command.",
+    parser = commands.add_parser("bench", help="measure speed", description="Measures speed.")
+    subjects = parser.add_subparsers(required=True, metavar="SUBJECT", dest="subject")
+    loop = _command(
+        subjects, "loop", "cli.bench", "ticks per second of the whole graph",
+        "Lock-step ticks per second without learning, and the time from frame to command.",
     )  # fmt: skip
-    parser.add_argument("what", choices=("loop",), help="what to measure")
-    _policy(parser, default="pure_pursuit")
-    parser.add_argument("--steps", type=int, default=3000, help="ticks to measure (default: 3000)")
-    _common(parser)
+    _policy(loop, default="pure_pursuit")
+    loop.add_argument("--steps", type=int, default=3000, help="ticks to measure (default: 3000)")
+    _common(loop)
+    learner = _command(
+        subjects, "learner", "bench.learner", "milliseconds per gradient step, beside peers",
+        "One gradient step from pixels: a critic update, every second time one of actor and\n"
+        "targets, sampling included. Contenders take turns in one process.",
+    )  # fmt: skip
+    learner.add_argument(
+        "--against", default="sb3", metavar="PEERS",
+        help="comma list of sb3, leanrl, plain, ours-float32, ours-bfloat16 (default: sb3)",
+    )  # fmt: skip
+    learner.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    learner.add_argument(
+        "--batch", type=int, default=256, help="transitions per step (default: 256)"
+    )
+    learner.add_argument("--steps", type=int, default=0, help="gradient steps per turn; even")
+    learner.add_argument("--rounds", type=int, default=7, help="turns of each (default: 7)")
+    learner.add_argument("--threads", type=int, default=2, help="of torch on a CPU (default: 2)")
+    learner.add_argument("--json", action="store_true", help="print the figures as JSON")
+    replay = _command(
+        subjects, "replay", "bench.replay", "bytes and samples per second of replay memories",
+        "Ours beside stable-baselines3's, which stores whole stacks, in turns.",
+    )  # fmt: skip
+    replay.add_argument("--batch", type=int, default=256, help="transitions per sample")
+    replay.add_argument("--samples", type=int, default=20, help="samples per turn")
+    replay.add_argument("--rounds", type=int, default=9, help="turns of each memory")
+    replay.add_argument("--json", action="store_true", help="print the figures as JSON")
+    precision = _command(
+        subjects, "precision", "bench.precision", "gradient errors of each GPU precision",
+        "Relative distance of gradients from float64's, on one batch and the same weights.",
+    )  # fmt: skip
+    precision.add_argument("--batch", type=int, default=256, help="transitions in the batch")
+    precision.add_argument("--updates", type=int, default=1000, help="updates before it")
+    precision.add_argument("--json", action="store_true", help="print the figures as JSON")

@@ -189,7 +189,7 @@ class FrameReplay:
                     f"sample: there is nothing to draw from ({self.stored} transitions stored, "
                     f"upto={upto}); store some before training"
                 )
-            return self._gather(self._rng.integers(oldest, end, batch_size), end)
+            return self.gather(self._rng.integers(oldest, end, batch_size), end)
 
     def range(self, upto: int | None = None) -> tuple[int, int]:
         """The first transition that `sample(upto=upto)` draws from and one past the last.
@@ -209,7 +209,7 @@ class FrameReplay:
         """
         return self._arrays, self._rows, self.stored
 
-    def _gather(self, first: np.ndarray, upto: int) -> Batch:
+    def gather(self, first: np.ndarray, upto: int) -> Batch:
         """The batch that starts at these transitions and knows none from `upto` on."""
         arrays, capacity = self._arrays, self.capacity
         row = arrays["row"][first % capacity]
