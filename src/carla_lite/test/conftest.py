@@ -197,7 +197,7 @@ def server() -> Iterator[LiteServer]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def running_server() -> Callable[..., contextlib.AbstractContextManager[LiteServer]]:
     """Starts a server of the test's own: `with running_server("--map", "LiteTown_3") as server`."""
     return _running_server
