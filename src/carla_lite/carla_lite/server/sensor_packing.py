@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import struct
+from typing import Any, NamedTuple
 
 import msgpack
+import numpy as np
+from numpy.typing import NDArray
 
 from carla_lite.server.codec import Wire
 from carla_lite.server.packing import MessageType, Parts, pack_header
@@ -44,47 +47,46 @@ _IMAGE = struct.Struct("<IIf")
 _SWEEP = struct.Struct("<fI")
 
 
+class Moment(NamedTuple):
+    """When and where a sensor measured: number and simulated time of the tick, and its place."""
+
+    frame: int
+    elapsed_s: float
+    transform: Transform
+
+
 def pack_reading(
     type_id: str,
     reading: Image | ImuReading | GnssReading | LidarReading | RadarReading,
-    frame: int,
-    elapsed_s: float,
-    transform: Transform,
+    moment: Moment,
 ) -> Parts:
-    """A sensor's message.
-
-    Args:
-        type_id: the sensor's blueprint.
-        reading: what it measured; pixels and points are handed on without a copy.
-        frame: number of the tick.
-        elapsed_s: simulated time of the tick.
-        transform: where the sensor is.
-    """
-    header = pack_header(_MESSAGES[type_id], frame, elapsed_s, transform)
+    """The message of the sensor whose blueprint is `type_id`; pixels and points are handed on
+    without a copy."""
+    header = pack_header(_MESSAGES[type_id], *moment)
     match reading:
         case Image(fov_deg, pixels):
             height, width, _ = pixels.shape
-            return [header + _IMAGE.pack(width, height, fov_deg), pixels.data.cast("B")]
+            return [header + _IMAGE.pack(width, height, fov_deg), _bytes(pixels)]
         case LidarReading(angle_rad, counts, points):
             sweep = _SWEEP.pack(angle_rad, len(counts)) + counts.tobytes()
-            return [header + sweep, points.tobytes()]
+            return [header + sweep, _bytes(points)]
         case RadarReading(detections):
-            return [header, detections.tobytes()]
+            return [header, _bytes(detections)]
         case _:
             return [header, msgpack.packb(tuple(reading))]
 
 
-def pack_collision(
-    actor: Wire, other: Wire, impulse: Vector3, frame: int, elapsed_s: float, transform: Transform
-) -> Parts:
+def _bytes(values: NDArray[Any]) -> memoryview:
+    return values.reshape(-1).view(np.uint8).data
+
+
+def pack_collision(actor: Wire, other: Wire, impulse: Vector3, moment: Moment) -> Parts:
     """A collision event; both actors travel whole, as `encode_actor` gives them."""
-    header = pack_header(MessageType.COLLISION, frame, elapsed_s, transform)
+    header = pack_header(MessageType.COLLISION, *moment)
     return [header, msgpack.packb([actor, other, impulse])]
 
 
-def pack_obstacle(
-    actor: Wire, other: Wire, distance_m: float, frame: int, elapsed_s: float, transform: Transform
-) -> Parts:
+def pack_obstacle(actor: Wire, other: Wire, distance_m: float, moment: Moment) -> Parts:
     """An obstacle ahead of the first actor; see `pack_collision`."""
-    header = pack_header(MessageType.OBSTACLE, frame, elapsed_s, transform)
+    header = pack_header(MessageType.OBSTACLE, *moment)
     return [header, msgpack.packb([actor, other, distance_m])]

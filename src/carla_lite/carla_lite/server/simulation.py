@@ -9,7 +9,7 @@ from carla_lite.roads import RoadNetwork, UnknownMapError
 from carla_lite.server import codec
 from carla_lite.server.codec import WORLD_STREAM_ID
 from carla_lite.server.packing import Parts, pack_world_state
-from carla_lite.server.sensor_packing import pack_collision, pack_obstacle, pack_reading
+from carla_lite.server.sensor_packing import Moment, pack_collision, pack_obstacle, pack_reading
 from carla_lite.server.streaming import Streams
 from carla_lite.traffic import Traffic
 from carla_lite.world import Actor, Collision, EpisodeSettings, ObstacleReading, Sensor, World
@@ -141,7 +141,7 @@ class Simulation:
         if world.collisions:
             prompt &= self._tell(world.collisions)
         for sensor in world.due:
-            if streams.has_readers(sensor.id):
+            if self._has_readers(sensor):
                 try:
                     prompt &= self._read(sensor)
                 except Exception as error:  # which costs its own data alone
@@ -158,32 +158,39 @@ class Simulation:
             _log.error(key, exc_info=error)
 
     def _read(self, sensor: Sensor) -> bool:
-        world = self.world
-        reading = world.read(sensor.id)
+        reading = self.world.read(sensor.id)
         if reading is None:
             return True
-        moment = world.frame, world.elapsed_s, sensor.transform
+        moment = self._moment(sensor)
         if isinstance(reading, ObstacleReading):
-            carrier = world.actors.get(sensor.parent_id, sensor)
+            carrier = self.world.actors.get(sensor.parent_id, sensor)
             actors = self._encode(carrier), self._encode(reading.other)
-            return self._send(sensor.id, pack_obstacle(*actors, reading.distance_m, *moment))
-        return self._send(sensor.id, pack_reading(sensor.type_id, reading, *moment))
+            return self._send(sensor.id, pack_obstacle(*actors, reading.distance_m, moment))
+        return self._send(sensor.id, pack_reading(sensor.type_id, reading, moment))
 
     def _tell(self, collisions: list[Collision]) -> bool:
         """Sends collisions to the sensors that hang on who felt them."""
         world, prompt = self.world, True
         for sensor in world.actors.values():
-            if sensor.type_id != COLLISION or not self.streams.has_readers(sensor.id):
+            if not isinstance(sensor, Sensor) or sensor.type_id != COLLISION:
+                continue
+            if not self._has_readers(sensor):
                 continue
             for actor_id, _, impulse, other in collisions:
                 if actor_id == sensor.parent_id:
                     actors = self._encode(world.actors[actor_id]), self._encode(other)
-                    moment = world.frame, world.elapsed_s, sensor.transform
-                    prompt &= self._send(sensor.id, pack_collision(*actors, impulse, *moment))
+                    message = pack_collision(*actors, impulse, self._moment(sensor))
+                    prompt &= self._send(sensor.id, message)
         return prompt
+
+    def _moment(self, sensor: Sensor) -> Moment:
+        return Moment(self.world.frame, self.world.elapsed_s, sensor.transform)
 
     def _encode(self, actor: Actor) -> codec.Wire:
         return codec.encode_actor(actor, self.streams.port)
+
+    def _has_readers(self, sensor: Sensor) -> bool:
+        return self.streams.has_readers(sensor.id, lossless=self.world.settings.synchronous)
 
     def _send(self, stream_id: int, parts: Parts) -> bool:
         return self.streams.send(stream_id, parts, lossless=self.world.settings.synchronous)

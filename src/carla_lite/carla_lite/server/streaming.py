@@ -27,6 +27,9 @@ _ACCEPT_PAUSE_S = 0.5
 _ACCEPTED_AT_ONCE = 64
 _IGNORED_BYTES = 65536
 _JOINED_BYTES = 8192  # up to this size one copy is cheaper than sending pieces
+_KERNEL_HOLDS_BYTES = 16 * 1024
+"""What the kernel keeps for a reader that has no room; with the megabytes it would like to keep, a
+slow reader of small messages sees the world of minutes ago instead of losing frames."""
 _LENGTH = struct.Struct("<I")
 _log = logging.getLogger(__name__)
 
@@ -112,9 +115,10 @@ class Streams:
         for reader in [*self._greeting, *self._subscribers]:
             self._leave(reader)
 
-    def has_readers(self, stream_id: int) -> bool:
-        """Whether anyone would see a message, so that nothing is rendered for nobody."""
-        return stream_id in self._readers
+    def has_readers(self, stream_id: int, *, lossless: bool) -> bool:
+        """Whether `send` would reach anyone, so that nothing is rendered for nobody."""
+        readers = self._readers.get(stream_id, ())
+        return any(lossless or not reader.unsent for reader in readers)
 
     def expect(self, stream_id: int) -> None:
         """Notes that a client has asked for a token and is about to subscribe."""
@@ -226,6 +230,8 @@ class Streams:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _KERNEL_HOLDS_BYTES)
         reader = _Reader(sock)
         self._greeting[reader] = None
         if len(self._greeting) > _MAX_GREETING:

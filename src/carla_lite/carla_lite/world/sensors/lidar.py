@@ -35,8 +35,8 @@ class _Hits(NamedTuple):
 class _Sweep:
     """Lasers one above the other which turn together.
 
-    Each reading covers one tick, as in CARLA: with a `sensor_tick` of several ticks the sweep
-    pauses in between.
+    Each reading covers one tick and goes on where the last one ended, as in CARLA: while nobody
+    listens, or between the ticks which `sensor_tick` names, the sweep pauses.
     """
 
     def __init__(self, sensor: Sensor, world: World) -> None:
@@ -93,7 +93,14 @@ class _Sweep:
             self._range_m,
         )
         met = np.flatnonzero(np.isfinite(hits.distance))
-        return _Hits(channel[met], flat[met], *(values[met] for values in hits))
+        return _Hits(
+            channel[met],
+            flat[met],
+            hits.distance[met],
+            hits.tag[met],
+            hits.id[met],
+            hits.cosine[met],
+        )
 
     def counts(self, channel: NDArray[np.intp]) -> NDArray[np.uint32]:
         """How many of these points each channel has."""
