@@ -126,6 +126,17 @@ class World:
         self._sensors: list[Sensor] = []
         self._collider = Collider()
 
+    def twin(self) -> "World":
+        """A new world on the same roads and with the same seed.
+
+        Scenery and scene are one for both, so that a change of weather or hidden objects shows in
+        both; until one of them loads another map.
+        """
+        twin = World(seed=self.seed, fps=self.fps, quality=self.quality, network=self.network)
+        for name in ("opendrive", "surroundings", "obstacles", "scene"):
+            twin.__dict__[name] = getattr(self, name)
+        return twin
+
     @cached_property
     def opendrive(self) -> str:
         """The map as OpenDRIVE text."""
