@@ -100,7 +100,8 @@ class EpisodeInProgress:
         A truncation waits for the end of a decision, so that what is stored last is a whole one;
         but for `last`, the tick with which the run's budget is used up.
         """
-        self._dt_s = tick.state.stamp_s - self._tick.state.stamp_s
+        # To the microsecond: the same step, however long the simulator has been running.
+        self._dt_s = round(tick.state.stamp_s - self._tick.state.stamp_s, 6)
         self._tick = tick
         state = tick.state
         position = self._position = self.route.locate(

@@ -227,6 +227,17 @@ class RunFolder:
                 "trajectory", trajectory_picture(episode), ticks, dataformats="HWC"
             )
 
+    @property
+    def metrics_bytes(self) -> int:
+        """Length of metrics.jsonl."""
+        return self.metrics_file.stat().st_size if self.metrics_file.exists() else 0
+
+    def forget_after(self, length: int) -> None:
+        """Cuts off what metrics.jsonl says of episodes that will be driven once more."""
+        if self.metrics_bytes > length:
+            with self.metrics_file.open("r+b") as file:
+                file.truncate(length)
+
     def _write_line(self, line: Mapping[str, Any]) -> None:
         if self._metrics is None:
             torn = self.metrics_file.exists() and not self.metrics_file.read_bytes().endswith(b"\n")

@@ -171,6 +171,7 @@ class Runner:
             "trained_s": self.trained_s,
             "training_ticks": self.status.training_ticks,
             "episodes": self.status.episodes,
+            "metrics_bytes": self._folder.metrics_bytes,
         }
         self.trainer.save(self._folder.checkpoints, values, self.parameters.checkpoints_kept)
         self._saved_at = self._clock()
@@ -186,6 +187,7 @@ class Runner:
         self.trained_s = float(values["trained_s"])
         self.status.training_ticks = int(values["training_ticks"])
         self.status.episodes = int(values["episodes"])
+        self._folder.forget_after(int(values["metrics_bytes"]))
         if self.program.selections:
             self._drivers["best"] = LearnedDriver(self._folder.read_policy(self.trainer.config))
 

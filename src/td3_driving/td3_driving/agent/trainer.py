@@ -183,12 +183,32 @@ class OnlineTrainer:
             "learning_starts": self._starts,
             "noise": self._noise.state_dict(),
             "warm_up": self._warm_up.random.bit_generator.state,
+            "health": self._health.state_dict(),
+            "metrics": self.metrics,
+            "unadopted": self._unadopted(),
             "program": extra,
         }
-        return checkpoint.save(directory, self.agent, self.replay, values, keep=keep)
+        return checkpoint.save(
+            directory, self.agent, self.replay, values, keep=keep, acting=self._acting
+        )
+
+    def _unadopted(self) -> dict[str, Any] | None:
+        """The last update while the acting policy is still older than it; it must be over."""
+        if self._update is None:
+            return None
+        error = self._update.exception()
+        if error is not None and not isinstance(error, NonFiniteError):
+            raise error
+        return {
+            "begun_at": self._begun_at,
+            "refused": None if error is None else str(error),
+            "metrics": {} if error is not None else self._update.result(),
+        }
 
     def load(self, directory: Path) -> dict[str, Any]:
         """Goes on from the newest whole checkpoint; returns what was saved as `extra`.
+
+        In lock-step, and if it was written between two episodes, the run goes on bit for bit.
 
         Raises:
             FileNotFoundError: there is none.
@@ -197,13 +217,21 @@ class OnlineTrainer:
         newest = checkpoint.latest(directory)
         if newest is None:
             raise FileNotFoundError(f"no whole checkpoint in {directory}; start the run anew")
-        values = checkpoint.load(newest, self.agent, self.replay)
+        values = checkpoint.load(newest, self.agent, self.replay, self._acting)
         self.decisions = int(values["decisions"])
         # A longer total would set it higher, and a learner that has begun must not stop again.
         self._starts = min(self._starts, int(values["learning_starts"]))
         self._noise.load_state_dict(values["noise"])
         self._warm_up.random.bit_generator.state = values["warm_up"]
-        self._acting.load_from(self.agent)
+        self._health.load_state_dict(values["health"])
+        self.metrics = dict(values["metrics"])
+        unadopted = values["unadopted"]
+        if unadopted is not None:
+            self._update, self._begun_at = Future(), int(unadopted["begun_at"])
+            if unadopted["refused"] is not None:
+                self._update.set_exception(NonFiniteError(unadopted["refused"]))
+            else:
+                self._update.set_result(unadopted["metrics"])
         self.replay.abort()
         return values["program"]
 

@@ -32,11 +32,13 @@ from td3_driving.learning.errors import (
     ForeignCheckpointError,
     NewerCheckpointError,
 )
+from td3_driving.learning.policy import Policy
 from td3_driving.learning.replay import FrameReplay
 from td3_driving.learning.td3 import TD3Agent
 
 FORMAT = "td3_driving.checkpoint"
 SCHEMA = 1
+_ACTING = "acting."
 _MANIFEST, _STATE, _AGENT = "manifest.json", "state.json", "agent.safetensors"
 
 
@@ -46,6 +48,7 @@ def save(
     replay: FrameReplay | None = None,
     extra: Mapping[str, Any] | None = None,
     keep: int = 3,
+    acting: Policy | None = None,
 ) -> Path:
     """Writes the next checkpoint and removes all but the newest `keep`.
 
@@ -57,6 +60,7 @@ def save(
         replay: saved whole, if given.
         extra: JSON-able values of the caller: step counts, noise states.
         keep: checkpoints to keep, at least 1.
+        acting: the policy that acts, where it is an older one than the agent's.
 
     Returns:
         The new checkpoint's folder.
@@ -75,7 +79,7 @@ def save(
     temporary = directory / f".writing-{final.name}"
     temporary.mkdir()
     try:
-        _write_files(temporary, agent, replay, extra or {})
+        _write_files(temporary, agent, replay, extra or {}, acting)
         temporary.rename(final)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -86,8 +90,15 @@ def save(
     return final
 
 
-def load(path: Path | str, agent: TD3Agent, replay: FrameReplay | None = None) -> dict[str, Any]:
-    """Puts a checkpoint into an agent (and a replay) made with the same configuration.
+def load(
+    path: Path | str,
+    agent: TD3Agent,
+    replay: FrameReplay | None = None,
+    acting: Policy | None = None,
+) -> dict[str, Any]:
+    """Puts a checkpoint into an agent, a replay and a policy made with the same configuration.
+
+    The policy is set to the one that acted, or to the agent's where none was saved.
 
     Returns:
         The `extra` that was saved.
@@ -107,7 +118,14 @@ def load(path: Path | str, agent: TD3Agent, replay: FrameReplay | None = None) -
                 f"{path} holds a replay of {state['replay']['layout']}, this run has "
                 f"{replay.layout()}; resume with the settings of the run that wrote it"
             )
-    agent.load_state_dict(load_file(path / _AGENT), state["agent"])
+    tensors = load_file(path / _AGENT)
+    agent.load_state_dict(tensors, state["agent"])
+    if acting is not None:
+        acted = {k.removeprefix(_ACTING): v for k, v in tensors.items() if k.startswith(_ACTING)}
+        if acted:
+            acting.load_state_dict(acted)
+        else:
+            acting.load_from(agent)
     if replay is not None:
         arrays = {
             name: np.load(path / f"replay-{name}.npy", mmap_mode="r", allow_pickle=False)
@@ -164,9 +182,15 @@ def _is_whole(path: Path) -> bool:
 
 
 def _write_files(
-    folder: Path, agent: TD3Agent, replay: FrameReplay | None, extra: Mapping[str, Any]
+    folder: Path,
+    agent: TD3Agent,
+    replay: FrameReplay | None,
+    extra: Mapping[str, Any],
+    acting: Policy | None,
 ) -> None:
     tensors, agent_values = agent.state_dict()
+    if acting is not None:
+        tensors |= {f"{_ACTING}{name}": tensor for name, tensor in acting.state_dict().items()}
     state: dict[str, Any] = {
         "config": agent.config.to_dict(),
         "agent": agent_values,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from typing import Any
 
 
 class DeadActorDetector:
@@ -61,3 +62,13 @@ class DeadActorDetector:
             "again from an earlier checkpoint or another seed; a lower actor_lr or a higher "
             "pretanh_l2 makes it less likely."
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        """JSON-able; what has been seen."""
+        return {"seen": self._seen, "recent": [list(pair) for pair in self._recent]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of state_dict."""
+        self._seen = int(state["seen"])
+        self._recent.clear()
+        self._recent.extend((float(a), float(b)) for a, b in state["recent"])
