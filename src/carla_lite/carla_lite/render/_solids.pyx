@@ -1,6 +1,6 @@
 """Solids in pictures, compiled; see `carla_lite.render.solids_raster` and `solids_static`."""
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 
 cdef extern from "_solids_picture.h" nogil:
@@ -36,7 +36,12 @@ cdef extern from "_solids_picture.h" nogil:
     void bound_solids(const Solid *solids, int count, int padded, float *bounds)
     void trace_frame(Frame *frame, SolidList fixed, SolidList moving, uint32_t *scratch)
     void paint_frame(
-        const Frame *frame, const Light *light, const Solid *moving, int count, uint32_t *pixels
+        const Frame *frame,
+        const Light *light,
+        const Solid *moving,
+        int count,
+        uint32_t *pixels,
+        int32_t *scratch,
     )
     void copy_depth(const Frame *frame, float *depth)
     void copy_labels(const Frame *frame, uint8_t *tags, uint32_t *ids)
@@ -131,7 +136,14 @@ cdef class Tracer:
         cdef const Light *lit = <const Light *>&light[0]
         cdef uint32_t *out = &pixels[0, 0]
         with nogil:
-            paint_frame(&self.frame, lit, self.moving.solids, self.moving.count, out)
+            paint_frame(
+                &self.frame,
+                lit,
+                self.moving.solids,
+                self.moving.count,
+                out,
+                <int32_t *>self.scratch,
+            )
 
     def measure(
         self,

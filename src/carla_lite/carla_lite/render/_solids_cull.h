@@ -77,7 +77,6 @@ void trace_frame(Frame *f, SolidList fixed, SolidList moving, uint32_t *scratch)
     uint32_t *order = scratch + total;
     uint8_t *bucket = (uint8_t *)(order + total);
     clear_frame(f);
-    f->count = 0;
     int count = cull(f, fixed.bounds, fixed.padded, 0, scratch, bucket);
     count += cull(f, moving.bounds, moving.padded, fixed.padded, scratch + count, bucket + count);
     sort_buckets(scratch, bucket, count, order);

@@ -5,6 +5,7 @@
 #include "_solids_cull.h"
 #include "_solids_shade.h"
 #include "_solids_shadow.h"
+#include "_solids_smooth.h"
 
 /* Index of the first solid with a number that is not finite or out of range, or -1. */
 static int first_bad(const Solid *solids, int count) {
@@ -19,12 +20,34 @@ static int first_bad(const Solid *solids, int count) {
     return -1;
 }
 
+/* Draws shadows and solids; `list` has room for a row and some more. */
 CLONED
-void paint_frame(const Frame *f, const Light *light, const Solid *moving, int count, uint32_t *pixels) {
+void paint_frame(const Frame *f, const Light *light, const Solid *moving, int count, uint32_t *pixels,
+                 int32_t *list) {
     const Light own = *light; /* pixels, when written, cannot change a copy */
+    const int width = f->width;
     prepare_faces(f, &own);
     draw_shadows(f, &own, moving, count, pixels);
-    shade_frame(f, &own, pixels);
+    for (int row = f->first; row < f->last; row++) {
+        const uint32_t *seen = f->seen + (size_t)row * f->stride;
+        /* Right of the picture nothing is seen, so that all that is ends in a change. */
+        int changes = list_changes(seen, seen + 1, width, list), from = 0;
+        for (int i = 0; i < changes; i++) {
+            uint32_t name = seen[list[i]];
+            if (name) shade(f, &own, &f->faces[name - 1], row, from, list[i] + 1, pixels);
+            from = list[i] + 1;
+        }
+        for (int i = 0; i < changes; i++)
+            if (list[i] + 1 < width) smooth_pair(f, list[i], row, 1, 0, pixels);
+        if (row == 0) continue;
+        changes = list_changes(seen - f->stride, seen, width, list);
+        for (int i = 0; i < changes; i++) smooth_pair(f, list[i], row - 1, 0, 1, pixels);
+    }
+    if (f->last == 0 || f->last == f->height) return;
+    /* The row below the last one sees no solids, but their edges. */
+    const uint32_t *seen = f->seen + (size_t)f->last * f->stride;
+    int changes = list_changes(seen - f->stride, seen, width, list);
+    for (int i = 0; i < changes; i++) smooth_pair(f, list[i], f->last - 1, 0, 1, pixels);
 }
 
 CLONED

@@ -151,24 +151,4 @@ INLINE void prepare_faces(const Frame *f, const Light *light) {
     }
 }
 
-INLINE void shade_frame(const Frame *f, const Light *light, uint32_t *pixels) {
-    for (int row = 0; row < f->height; row++) {
-        const uint32_t *seen = f->seen + (size_t)row * f->stride;
-        int u = 0;
-        while (u < f->width) {
-            uint32_t name = seen[u];
-            int from = u++;
-            while (u < f->width) {
-                if (u + LANES <= f->width && !any((Ints)(*(const Ints *)(seen + u) != (int32_t)name)))
-                    u += LANES;
-                else if (seen[u] == name)
-                    u++;
-                else
-                    break;
-            }
-            if (name) shade(f, light, &f->faces[name - 1], row, from, u, pixels);
-        }
-    }
-}
-
 #endif

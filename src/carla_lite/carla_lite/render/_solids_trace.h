@@ -42,7 +42,8 @@ typedef struct {
     float *nearness;   /* of what each pixel sees, ground included; 0 for the sky */
     uint32_t *seen;    /* 1 + index of the face, 0 for ground and sky */
     Face *faces;
-    uint32_t count; /* of faces so far */
+    uint32_t count;    /* of faces so far */
+    int first, last;   /* rows in which they may be seen; the last one not */
 } Frame;
 
 /* The form of the product of a vector, in the camera's axes, and the pixel's ray. */
@@ -211,6 +212,14 @@ static const uint8_t FACE_CORNERS[6][4] = {
     {0, 2, 6, 4}, {1, 3, 7, 5}, {0, 1, 5, 4}, {2, 3, 7, 6}, {0, 1, 3, 2}, {4, 5, 7, 6},
 };
 
+/* Keeps a face that is seen. */
+INLINE void keep(Frame *f, int seen, int top, int bottom) {
+    if (!seen) return;
+    f->count++;
+    if (top < f->first) f->first = top;
+    if (bottom > f->last) f->last = bottom;
+}
+
 /* Draws one solid, and notes those of its faces that are seen. */
 INLINE void draw_solid(Frame *f, const Solid *s, int moving) {
     double cos = s->heading[0], sin = s->heading[1];
@@ -249,7 +258,7 @@ INLINE void draw_solid(Frame *f, const Solid *s, int moving) {
         face->near = form_of(f, ahead);
         for (int k = 0; k < 3; k++) face->edge[k] = form_of(f, across[k]);
         face->face = FACE_ROUND;
-        f->count += draw_round(f, face, top, bottom, f->count + 1) != 0;
+        keep(f, draw_round(f, face, top, bottom, f->count + 1), top, bottom);
         return;
     }
     Form ray[3];
@@ -279,12 +288,13 @@ INLINE void draw_solid(Frame *f, const Solid *s, int moving) {
             if (dot3(n, inside) < 0.0) form = (Form){-form.c, -form.a, -form.b};
             face->edge[e] = form;
         }
-        f->count += draw_face(f, face, top, bottom, f->count + 1) != 0;
+        keep(f, draw_face(f, face, top, bottom, f->count + 1), top, bottom);
     }
 }
 
 /* Fills the buffers with ground and sky; the ground is z = 0. */
 INLINE void clear_frame(Frame *f) {
+    f->count = 0, f->first = f->height, f->last = 0;
     double down[3] = {f->axis[0][2], f->axis[1][2], f->axis[2][2]};
     for (int k = 0; k < 3; k++) down[k] /= -f->eye[2];
     Form near = form_of(f, down);

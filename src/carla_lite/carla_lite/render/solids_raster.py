@@ -12,6 +12,7 @@ from carla_lite.render.view import View
 from carla_lite.scenery.solids import Solids
 
 _LANES = 8
+_CHUNK = 4 * _LANES
 
 
 class SolidRaster:
@@ -27,8 +28,8 @@ class SolidRaster:
             width, height: Of the pictures, at least 1 pixel.
         """
         self._shape = (height, width)
-        # Whole vectors may be read and written wherever a row's pixels begin.
-        stride = -(-width // _LANES) * _LANES + _LANES
+        # Whole vectors may be written wherever a row's pixels begin, and whole chunks read.
+        stride = -(-width // _CHUNK) * _CHUNK + _LANES
         self._tracer = Tracer(
             width,
             height,
@@ -120,7 +121,7 @@ class SolidRaster:
                 static.bounds,
                 moving_bounds,
                 np.empty(3 * total * FACE_BYTES, np.uint8),
-                np.empty(3 * total, np.uint32),
+                np.empty(max(3 * total, self._shape[1] + 2 * _CHUNK), np.uint32),
             )
             self._static, self._room = static, room
         return solids.view(np.uint8)

@@ -29,7 +29,8 @@ def checked_solids(solids: Solids) -> Solids:
 
     Raises:
         InvalidSolidsError: Of another dtype or shape, or with a value that is not finite, a half
-            extent below 0.1 mm, a heading of another length than 1, an unknown shape, material or tag.
+            extent below 0.1 mm, a heading of another length than 1, an unknown shape, material or
+            tag.
     """
     if solids.dtype != SOLID or solids.ndim != 1 or len(solids) > MOST_SOLIDS:
         raise InvalidSolidsError(
@@ -42,7 +43,7 @@ def checked_solids(solids: Solids) -> Solids:
     if bad >= 0:
         raise InvalidSolidsError(
             f"solid {bad} of {len(solids)} is {solids[bad]}: use finite metres below 1000 km, half "
-            "extents of 0.1 mm to 100 km, a heading of length 1, and a known shape, material and tag"
+            "extents of 0.1 mm to 100 km, a heading of length 1, known shape, material and tag"
         )
     return solids
 
