@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from carla_lite.roads._index import nearest, poses_along
 from carla_lite.roads.following import followers
+from carla_lite.roads.grid import Grid
 from carla_lite.roads.lanes import LaneStrip, sample_section, section_spans, speed_limits
 from carla_lite.roads.model import DRIVABLE, RoadNetwork
 
@@ -17,8 +18,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 
 _STEP_M = 0.5
-_CELL_M = 4.0
-_MOST_POINTS, _MOST_CELLS = 2_000_000, 4_000_000
+_MOST_POINTS = 2_000_000
 
 
 class LaneRef(NamedTuple):
@@ -98,7 +98,7 @@ class LaneIndex:
     left: Ints
     right: Ints
     row: dict[tuple[int, int, int], int]
-    _grid: _Grid
+    _grid: Grid
 
     @staticmethod
     def build(network: RoadNetwork) -> LaneIndex:
@@ -130,7 +130,7 @@ class LaneIndex:
             left=_beside(network, refs, row, 1),
             right=_beside(network, refs, row, -1),
             row=row,
-            _grid=_Grid.build(points, lane_of_point),
+            _grid=Grid.build(points, lane_of_point),
         )
         for array in vars(result).values():
             if isinstance(array, np.ndarray):
@@ -245,44 +245,6 @@ class LaneIndex:
         part = self.stations[self.start[lane] : self.start[lane + 1]]
         part = part if part[0, 0] <= part[-1, 0] else part[::-1]
         return float(np.interp(s_m, part[:, 0], part[:, 1]))
-
-
-@dataclass(frozen=True, eq=False)
-class _Grid:
-    """Buckets of segments: those of cell c are `items[start[c] : start[c + 1]]`."""
-
-    origin: tuple[float, float]
-    cell_m: float
-    columns: int
-    start: Ints
-    items: Ints
-
-    @staticmethod
-    def build(points: Floats, lane_of_point: Ints) -> _Grid:
-        if not len(points):
-            return _Grid((0.0, 0.0), _CELL_M, 1, np.zeros(2, np.int32), np.zeros(0, np.int32))
-        segments = np.flatnonzero(lane_of_point[1:] == lane_of_point[:-1])
-        a, b = points[segments], points[segments + 1]
-        low, high = np.minimum(a, b), np.maximum(a, b)
-        origin, size = points.min(axis=0), np.ptp(points, axis=0)
-        # A segment is no longer than a cell, so it touches at most 2 x 2 of them.
-        longest = float(np.max(high - low, initial=0.0))
-        cell = max(_CELL_M, longest, float(np.sqrt(np.prod(size + _CELL_M) / _MOST_CELLS)))
-        columns, rows = (int(n) + 1 for n in size / cell)
-        first, last = (((p - origin) / cell).astype(np.int64) for p in (low, high))
-        cells, items = [], []
-        for dx in (0, 1):
-            for dy in (0, 1):
-                corner = first + np.array([dx, dy])
-                touched = np.all(corner <= last, axis=1)
-                cells.append((corner[:, 1] * columns + corner[:, 0])[touched])
-                items.append(segments[touched])
-        cell_of, item = np.concatenate(cells), np.concatenate(items)
-        order = np.lexsort((item, cell_of))
-        counts = np.bincount(cell_of, minlength=columns * rows)
-        start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        x, y = (float(v) for v in origin)
-        return _Grid((x, y), cell, columns, start, item[order].astype(np.int32))
 
 
 def _strips(network: RoadNetwork) -> tuple[list[LaneStrip], list[LaneRef]]:
