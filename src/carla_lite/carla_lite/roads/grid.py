@@ -35,7 +35,7 @@ class Grid:
         origin, size = points.min(axis=0), np.ptp(points, axis=0)
         # A segment is no longer than a cell, so it touches at most 2 x 2 of them.
         longest = float(np.max(high - low, initial=0.0))
-        cell = max(_CELL_M, longest, float(np.sqrt(np.prod(size + _CELL_M) / _MOST_CELLS)))
+        cell = max(_CELL_M, 1.001 * longest, float(np.sqrt(np.prod(size + _CELL_M) / _MOST_CELLS)))
         columns, rows = (int(n) + 1 for n in size / cell)
         first, last = (((p - origin) / cell).astype(np.int64) for p in (low, high))
         cells, items = [], []
