@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from carla_lite import __version__
+from carla_lite.cli.logs import FloodGate
 from carla_lite.roads import OpenDriveError, UnknownMapError, open_map
 from carla_lite.server import CARLA_VERSION, PortInUseError, Server
 from carla_lite.show.methods import view_methods
@@ -195,6 +196,7 @@ def _run(arguments: Sequence[str]) -> int:
     parent = os.getppid()
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="carla-lite: %(message)s", stream=sys.stderr)
+    logging.getLogger().handlers[0].addFilter(FloodGate())
     try:
         server = Server(
             network=open_map(options.map),

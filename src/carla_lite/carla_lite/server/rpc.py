@@ -21,7 +21,6 @@ MAX_UNREAD_BYTES = 64 * 1024 * 1024
 """Of incomplete messages, over all connections."""
 
 _MAX_WAITING = 64  # calls of one connection that wait for the world, such as ticks
-_MAX_REPORTS = 20
 _RECEIVE_BYTES = 256 * 1024
 _TURN_S = 0.005  # then others have theirs
 _REQUEST, _RESPONSE, _NOTIFICATION = 0, 1, 2
@@ -59,7 +58,6 @@ class RpcPort:
         self.dispatch = dispatch
         # What arrives is handled before anything else is received, so one buffer serves all.
         self.received = bytearray(_RECEIVE_BYTES)
-        self._reports = 0
         self._connections: dict[RpcConnection, None] = {}  # the longest silent one first
 
     def connection(self) -> "RpcConnection":
@@ -82,15 +80,6 @@ class RpcPort:
         if sum(one.unread_bytes for one in self._connections) > MAX_UNREAD_BYTES:
             worst = max(self._connections, key=lambda one: one.unread_bytes)
             worst.end("its message is too large while others are")
-
-    def report(self, what: str) -> None:
-        """Logs trouble, until there has been so much that nobody would read on."""
-        if self._reports < _MAX_REPORTS:
-            self._reports += 1
-            last = ""
-            if self._reports == _MAX_REPORTS:
-                last = "; the next ones are closed without a word"
-            _log.warning("%s%s", what, last)
 
     def close(self) -> None:
         """Hangs up on everyone."""
@@ -161,7 +150,7 @@ class RpcConnection(asyncio.BufferedProtocol):
         if self._transport is None or self._transport.is_closing():
             return
         peer = self._transport.get_extra_info("peername")
-        self._port.report(f"closing the connection of {peer}: {reason}")
+        _log.warning("closing the connection of %s: %s", peer, reason)
         self._buffer.clear()
         self._transport.abort()
         self._port.discard(self)

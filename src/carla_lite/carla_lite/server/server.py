@@ -13,6 +13,7 @@ from carla_lite.render import Quality
 from carla_lite.roads import RoadNetwork
 from carla_lite.server import (
     actor_methods,
+    batch_methods,
     map_methods,
     physics_methods,
     scenery_methods,
@@ -36,6 +37,7 @@ def method_table() -> MethodTable:
         session_methods,
         map_methods,
         actor_methods,
+        batch_methods,
         physics_methods,
         scenery_methods,
         traffic_methods,

@@ -57,6 +57,7 @@ class Attribute:
             if self.kind is AttributeKind.BOOL:
                 good = value.lower() in ("true", "false")
             elif self.kind is AttributeKind.INT:
+                value = str(_whole(value))
                 good = self.lowest <= int(value) <= self.highest
             elif self.kind is AttributeKind.FLOAT:
                 number = float(value)
@@ -66,7 +67,7 @@ class Attribute:
                 good = len(channels) == 3 and all(0 <= channel <= 255 for channel in channels)
             else:
                 good = len(value) <= 256
-        except ValueError:
+        except (ValueError, OverflowError):
             good = False
         if not good:
             bounds = (
@@ -77,6 +78,14 @@ class Attribute:
                 f"it takes a {self.kind.name.lower()}{bounds}, such as {self.default!r}"
             )
         return value
+
+
+def _whole(text: str) -> int:
+    """CARLA takes "64.0" for 64, and so do its own programs."""
+    try:
+        return int(text)
+    except ValueError:
+        return int(float(text))
 
 
 class Shape(IntEnum):
