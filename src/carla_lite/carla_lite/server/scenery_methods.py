@@ -68,6 +68,7 @@ def get_all_level_BBs(simulation: Simulation, tag: Wire) -> Wire:
             box = actor.bounding_box
             place = compose(actor.transform, Transform(box.location, box.rotation))
             boxes.append([list(place.location), list(box.extent), list(place.rotation), actor.id])
+    boxes += [codec.encode_box(box, key) for key, box in world.traffic_control.boxes(wanted)]
     return boxes
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
 
+from carla_lite.traffic.driver import Driver
 from carla_lite.traffic.drivers import LOOK_AHEAD_M, PATH_POINTS, Fleet
-from carla_lite.traffic.junctions import Desk
+from carla_lite.traffic.right_of_way import STOPPED_MPS, RightOfWay
 from carla_lite.traffic.roadmap import Roadmap
-from carla_lite.traffic.routes import BEHIND_M, Crossing, Route
+from carla_lite.traffic.routes import BEHIND_M, Route
 from carla_lite.world import BLUEPRINTS, SpawnError, Transform, Vector3, World
-from carla_lite.world.bodies import PROP, VEHICLE
-from carla_lite.world.traffic_lights import LightState
+from carla_lite.world.bodies import VEHICLE
 
 Floats = NDArray[np.float64]
 
@@ -23,16 +22,11 @@ ROLE = "traffic"
 """The `role_name` of scripted vehicles."""
 DECISION_S = 0.2
 """Time between two looks at the junctions ahead."""
-PATIENCE_S = 8.0
 DETOUR_S = 6.0
 GIVE_UP_S = 60.0
 OUT_OF_SIGHT_M = 60.0
-_STOPPED_MPS = 0.2
-_COMFORT_MPS2, _FIRM_MPS2 = 2.0, 3.5
-_ROOM_M = 3.0
-_RUSH_S = 3.0
-_LOST_M = 3.0
-_LOST_S = 20.0
+_QUEUE_M = 8.0
+_LOST_M, _LOST_S = 3.0, 20.0
 _SPACING_M = 12.0
 
 KINDS = (
@@ -47,75 +41,6 @@ KINDS = (
 """Blueprints and how often each of them is drawn; none is too long for the tightest turns."""
 
 
-@dataclass(slots=True, eq=False)
-class Driver:
-    """One scripted driver.
-
-    Attributes:
-        actor_id: his vehicle.
-        length_m: of the vehicle.
-        route: where he is going.
-        still_s: for how long he has been kept standing by anything but a red light.
-        row: his place in the fleet.
-    """
-
-    actor_id: int
-    length_m: float
-    route: Route
-    still_s: float = 0.0
-    row: int = 0
-
-    def waiting_at(self) -> Crossing | None:
-        """The next junction which he may not enter yet."""
-        return next((each for each in self.route.crossings if not each.granted), None)
-
-
-class _Occupancy:
-    """How full the lanes after junctions are, worked out when someone first asks."""
-
-    def __init__(
-        self, roadmap: Roadmap, drivers: list[Driver], progress: list[float], speeds: list[float]
-    ) -> None:
-        self._roadmap = roadmap
-        self._drivers = drivers
-        self._progress = progress
-        self._speeds = speeds
-        self._last: dict[int, tuple[float, float]] | None = None
-        self._coming: dict[int, float] = {}
-
-    def have_room(self, driver: Driver, crossing: Crossing) -> bool:
-        """Whether the lane after a junction takes one more, so that nobody blocks it."""
-        if self._last is None:
-            self._last = self._last_on_lanes()
-        rear, speed = self._last.get(crossing.leave, (math.inf, 0.0))
-        wanted = self._coming.get(crossing.leave, 0.0) + driver.length_m + _ROOM_M
-        return crossing.leave >= 0 and rear + 2.0 * speed > wanted
-
-    def expect(self, driver: Driver, crossing: Crossing) -> None:
-        """Notes that someone is on his way to the lane after a junction."""
-        more = driver.length_m + _ROOM_M
-        self._coming[crossing.leave] = self._coming.get(crossing.leave, 0.0) + more
-
-    def _last_on_lanes(self) -> dict[int, tuple[float, float]]:
-        """For each lane, how far the rear of its last vehicle is along it, and its speed."""
-        last: dict[int, tuple[float, float]] = {}
-        length_m = self._roadmap.index.length_m
-        for row, driver in enumerate(self._drivers):
-            route = driver.route
-            for crossing in route.crossings:
-                if crossing.granted:
-                    self.expect(driver, crossing)
-            here = route.origin_m + self._progress[row]
-            rear, front = here - driver.length_m / 2.0, here + driver.length_m / 2.0
-            for lane, start in zip(route.lanes, route.starts, strict=True):
-                if start > front:
-                    break
-                if rear < start + length_m[lane]:
-                    place = (rear - start, self._speeds[row])
-                    last[lane] = min(last.get(lane, place), place)
-        return last
-
-
 class Vehicles:
     """Drives the scripted vehicles of one episode."""
 
@@ -124,7 +49,7 @@ class Vehicles:
         self._world = world
         self._random = random
         self.roadmap = Roadmap.build(world.network)
-        self._desk = Desk()
+        self._right_of_way = RightOfWay(world, self.roadmap)
         self._drivers: list[Driver] = []
         self._mine = np.zeros(0, np.int32)
         self._due_s = 0.0
@@ -182,7 +107,7 @@ class Vehicles:
         self._due_s -= delta_s
         if self._due_s <= 1e-9:
             self._due_s += DECISION_S
-            self._look_at_junctions(max(delta_s, DECISION_S))
+            self._decide(max(delta_s, DECISION_S))
         nobody = np.zeros(0, np.int32)
         self.fleet.drive(
             self._world.population.rows, self._mine, nobody if crossing is None else crossing
@@ -203,7 +128,7 @@ class Vehicles:
         if gone.any():
             for driver in self._drivers:
                 if gone[driver.row]:
-                    self._desk.forget(driver.actor_id)
+                    self._right_of_way.forget(driver)
             self._drivers = [driver for driver in self._drivers if not gone[driver.row]]
             self.fleet = self.fleet.without(gone)
             for row, driver in enumerate(self._drivers):
@@ -226,127 +151,41 @@ class Vehicles:
         line = math.inf if crossing is None else crossing.line_m - driver.route.origin_m
         self.fleet.stop_at[driver.row] = line
 
-    # Junctions
-
-    def _look_at_junctions(self, elapsed_s: float) -> None:
-        """Leaves junctions, and asks for those ahead, the nearest driver first."""
+    def _decide(self, elapsed_s: float) -> None:
+        """Looks at the junctions ahead, switches lights, and frees those who are stuck."""
         rows = self._world.population.rows.rows
         speeds = rows["speed"][self._mine].tolist()
-        progress, gaps = self.fleet.progress.tolist(), self.fleet.sights[:, 0].tolist()
-        asking: list[tuple[float, int]] = []
+        self._right_of_way.decide(self._drivers, self.fleet, self._mine, speeds, elapsed_s)
+        progress = self.fleet.progress.tolist()
+        dark = self._world.weather.sun_altitude_angle < 0.0
         for row, driver in enumerate(self._drivers):
-            here, speed = driver.route.origin_m + progress[row], speeds[row]
-            if driver.route.crossings:
-                self._leave(driver, here)
-                self._reconsider(driver, here, speed)
-            crossing = driver.waiting_at()
-            if crossing is not None:
-                distance = crossing.line_m - here - driver.length_m / 2.0
-                if distance < LOOK_AHEAD_M:
-                    asking.append((distance, row))
-        self._desk.begin_round(self._strangers())
-        lanes = _Occupancy(self.roadmap, self._drivers, progress, speeds)
-        blocked: set[int] = set()
-        for distance, row in sorted(asking):
-            driver, speed = self._drivers[row], speeds[row]
-            crossing = driver.waiting_at()
-            assert crossing is not None
-            if speed < _STOPPED_MPS and distance < 3.0:
-                crossing.arrived = True
-                crossing.waited_s += elapsed_s
-            if (
-                crossing.approach not in blocked
-                and gaps[row] > distance
-                and self._is_near_enough(crossing, distance, speed)
-                and self._signal_allows(crossing)
-                and lanes.have_room(driver, crossing)
-                and self._desk.request(
-                    driver.actor_id, crossing.way, impatient=crossing.waited_s > PATIENCE_S
-                )
-            ):
-                crossing.granted = True
-                lanes.expect(driver, crossing)
-            else:
-                blocked.add(crossing.approach)
-        for row, driver in enumerate(self._drivers):
+            lights = driver.lights_at(driver.route.origin_m + progress[row], dark)
+            if lights != driver.lights:
+                driver.lights = lights
+                rows["lights"][self._mine[row]] = lights
             self._set_stop(driver)
-            if speeds[row] < _STOPPED_MPS:
-                self._free(driver, gaps[row], elapsed_s)
+            if speeds[row] < STOPPED_MPS:
+                self._free(driver, elapsed_s)
             else:
                 driver.still_s = 0.0
 
-    def _leave(self, driver: Driver, here_m: float) -> None:
-        """Gives back the ways that the vehicle's rear has left."""
-        crossings = driver.route.crossings
-        while crossings and here_m - driver.length_m / 2.0 > crossings[0].end_m:
-            crossing = crossings.pop(0)
-            self._desk.release(driver.actor_id, crossing.way)
-
-    def _reconsider(self, driver: Driver, here_m: float, speed: float) -> None:
-        """Stays before a light that has changed, unless that takes too hard a braking."""
-        for crossing in driver.route.crossings:
-            if not crossing.granted:
-                return
-            distance = crossing.line_m - here_m - driver.length_m / 2.0
-            if distance <= 0.0 or self._signal_allows(crossing):
-                continue
-            if speed * speed <= 2.0 * _FIRM_MPS2 * distance:
-                crossing.granted = False
-                self._desk.release(driver.actor_id, crossing.way)
-
-    def _signal_allows(self, crossing: Crossing) -> bool:
-        stop = crossing.stop
-        if stop.kind == "light":
-            state = self._world.traffic_control.state_of(stop.signal_id)
-            return state not in (LightState.RED, LightState.YELLOW)
-        return stop.kind != "stop" or crossing.arrived
-
-    def _is_near_enough(self, crossing: Crossing, distance: float, speed: float) -> bool:
-        """Whether it is time to ask: those with priority ask earlier, so that they get it."""
-        braking = speed * speed / (2.0 * _COMFORT_MPS2)
-        if crossing.stop.kind in ("stop", "yield"):
-            return distance < braking + 2.0
-        turns_left = crossing.way.turn < -math.radians(40.0)
-        return distance < braking + (4.0 if turns_left else 12.0)
-
-    def _strangers(self) -> dict[int, int]:
-        """Lanes in junctions where other vehicles are, or will be in a moment."""
-        rows = self._world.population.rows.rows
-        others = np.ones(len(rows), bool)
-        others[self._mine] = False
-        others &= (rows["kind"] == VEHICLE) & (rows["collides"] != 0)
-        result: dict[int, int] = {}
-        if not others.any():
-            return result
-        index = self.roadmap.index
-        x, y, yaw = rows["x"][others], rows["y"][others], rows["yaw"][others]
-        speed = rows["speed"][others]
-        places = index.locate(np.column_stack([x, y]), yaw, 3.0)
-        for lane, along, fast in zip(
-            places.lane.tolist(), places.along_m.tolist(), speed.tolist(), strict=True
-        ):
-            if lane < 0:
-                continue
-            lanes = [lane]
-            if fast * _RUSH_S > float(index.length_m[lane]) - along:
-                lanes += index.successors[lane]
-            for each in lanes:
-                junction = index.lanes[each].junction_id
-                if junction is not None:
-                    result[junction] = result.get(junction, 0) | self.roadmap.bits[each]
-        return result
-
     # Getting stuck
 
-    def _free(self, driver: Driver, gap: float, elapsed_s: float) -> None:
+    def _free(self, driver: Driver, elapsed_s: float) -> None:
         """Helps those who wait too long: another way first, in the end another place."""
         crossing = driver.waiting_at()
-        at_red = crossing is not None and crossing.arrived and not self._signal_allows(crossing)
-        in_queue = gap < 8.0 and int(self.fleet.sights[driver.row, 1]) in self._mine
-        if at_red or in_queue:
+        at_red = (
+            crossing is not None
+            and crossing.stop.kind == "light"
+            and not self._right_of_way.signal_allows(crossing)
+        )
+        if at_red:
+            return
+        gap, ahead, aside = self.fleet.sights[driver.row].tolist()
+        if gap < _QUEUE_M and ahead in self._mine:
             return
         before, driver.still_s = driver.still_s, driver.still_s + elapsed_s
-        lost = abs(float(self.fleet.sights[driver.row, 2])) > _LOST_M
+        lost = abs(aside) > _LOST_M
         if driver.still_s > GIVE_UP_S or (lost and driver.still_s > _LOST_S):
             self._start_elsewhere(driver)
         elif (
@@ -362,7 +201,7 @@ class Vehicles:
         rows = self._world.population.rows.rows
         others = np.ones(len(rows), bool)
         others[self._mine] = False
-        others &= rows["kind"] != PROP
+        others &= rows["kind"] == VEHICLE
         everyone = np.column_stack([rows["x"], rows["y"]])
         places = self.roadmap.places(_SPACING_M)
         self._random.shuffle(places)
@@ -374,7 +213,7 @@ class Vehicles:
                 break
         else:
             return
-        self._desk.forget(driver.actor_id)
+        self._right_of_way.forget(driver)
         driver.route, driver.still_s = Route.begin(self.roadmap, self._random, *place), 0.0
         driver.route.extend()
         self._world.set_transform(driver.actor_id, spot)

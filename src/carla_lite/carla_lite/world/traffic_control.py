@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,11 @@ from numpy.typing import NDArray
 
 from carla_lite.roads import RoadNetwork
 from carla_lite.roads.furniture import Signal, StopLine
-from carla_lite.scenery.solids import Solids, empty
+from carla_lite.scenery.solids import Solids, Tag, empty
 from carla_lite.world._traffic_control import heed
 from carla_lite.world.bodies import VEHICLE, Bodies
 from carla_lite.world.errors import UnknownActorError, WrongActorKindError
-from carla_lite.world.geometry import BoundingBox
+from carla_lite.world.geometry import BoundingBox, Rotation, Vector3
 from carla_lite.world.records import Records
 from carla_lite.world.traffic_lights import (
     ELAPSED,
@@ -22,7 +23,6 @@ from carla_lite.world.traffic_lights import (
     LightState,
     TrafficLight,
     form_groups,
-    head_box,
     light_solids,
 )
 from carla_lite.world.traffic_signs import (
@@ -62,7 +62,6 @@ class TrafficControl:
         self._network = network
         self.signs: dict[int, TrafficSign] = {}
         self.lights: dict[str, TrafficLight] = {}
-        self._head_boxes: dict[int, BoundingBox] = {}
         lines: dict[str, list[StopLine]] = {}
         for line in network.stop_lines:
             lines.setdefault(line.signal_id, []).append(line)
@@ -78,7 +77,6 @@ class TrafficControl:
             self.signs[actor_id] = sign
             if isinstance(sign, TrafficLight):
                 self.lights[signal.id] = sign
-                self._head_boxes[actor_id] = head_box(signal)
                 pole, head = light_solids(signal, actor_id)
                 heads.append(head)
             else:
@@ -132,7 +130,22 @@ class TrafficControl:
 
     def light_boxes(self, actor_id: int) -> list[BoundingBox]:
         """The boxes of a light's heads, in the world's frame."""
-        return [self._head_boxes[self.light(actor_id).id]]
+        heads = self.head_solids[self.head_solids["id"] == self.light(actor_id).id]
+        return [_box_of(head) for head in heads]
+
+    def boxes(self, tag: int | None) -> list[tuple[int, BoundingBox]]:
+        """Actor ids and boxes, in the world's frame, of the heads and plates with a label.
+
+        Args:
+            tag: a CityObjectLabel; None for all of them.
+        """
+        faces = np.concatenate([self.head_solids, self.static_solids])
+        wanted = (Tag.TRAFFIC_LIGHT, Tag.TRAFFIC_SIGN) if tag is None else (tag,)
+        return [
+            (int(face["id"]), _box_of(face))
+            for face in faces
+            if face["tag"] in wanted and face["tag"] != Tag.POLE
+        ]
 
     def set_state(self, actor_id: int, state: LightState) -> None:
         """Switches a light, until its cycle switches it again."""
@@ -226,6 +239,14 @@ class TrafficControl:
         found = (places.lane >= 0) & (rows["kind"] == VEHICLE)
         points = index.points_at(places.lane[found], places.along_m[found])
         rows["speed_limit"][found] = 3.6 * index.speed_mps[points]
+
+
+def _box_of(solid: np.void) -> BoundingBox:
+    """The box of one solid, in the world's frame."""
+    cos, sin = solid["heading"].tolist()
+    yaw = math.degrees(math.atan2(sin, cos))
+    centre, half = solid["centre"].tolist(), solid["half"].tolist()
+    return BoundingBox(Vector3(*centre), Vector3(*half), Rotation(0.0, yaw, 0.0))
 
 
 def _is_on_lane(network: RoadNetwork, signal: Signal) -> bool:

@@ -264,8 +264,8 @@ def light_solids(signal: Signal, owner: int) -> tuple[Solids, Solids]:
     """The post, which never changes, and the head, whose `lights` are the light's `lamps`."""
     box = head_box(signal)
     head = solid(
-        tuple(box.location),
-        tuple(box.extent),
+        box.location,
+        box.extent,
         box.rotation.yaw,
         _HEAD_BGR,
         Tag.TRAFFIC_LIGHT,
