@@ -95,6 +95,15 @@ INLINE float within(float x, float low, float high)
     return x > high ? high : x;
 }
 
+INLINE uint32_t to_pixel(float b, float g, float r)
+{
+    b = within(b, 0.0f, 255.0f);
+    g = within(g, 0.0f, 255.0f);
+    r = within(r, 0.0f, 255.0f);
+    return (uint32_t)(int32_t)b | (uint32_t)(int32_t)g << 8 | (uint32_t)(int32_t)r << 16 |
+           0xFF000000u;
+}
+
 /* Where pixels meet the ground and how far they reach, in 1/256 texels from the camera; written from
  * place `first` on. */
 CLONED static void meet_ground(const Rays *restrict rays, int first, int count,
@@ -331,11 +340,8 @@ INLINE void shade(const Shading *look, int doublings, const int painted, const i
             g += (l.reflected[1] - g) * mirror;
             r += (l.reflected[2] - r) * mirror;
         }
-        b = within(b + (l.mist[0] - b) * haze, 0.0f, 255.0f);
-        g = within(g + (l.mist[1] - g) * haze, 0.0f, 255.0f);
-        r = within(r + (l.mist[2] - r) * haze, 0.0f, 255.0f);
-        out[i] = (uint32_t)(int32_t)b | (uint32_t)(int32_t)g << 8 | (uint32_t)(int32_t)r << 16 |
-                 0xFF000000u;
+        out[i] = to_pixel(b + (l.mist[0] - b) * haze, g + (l.mist[1] - g) * haze,
+                          r + (l.mist[2] - r) * haze);
     }
 }
 

@@ -70,45 +70,47 @@ static void draw_sky(const Sky *sky, int level, int count, Scratch *s, uint32_t 
     join(count, s, out);
 }
 
-CLONED static void shade_sky(const Weather *w, const uint32_t *restrict parts, float q, float x0,
+INLINE float sky_channel(const Weather *w, const int c, float up, float dim, float cloud, float glow,
+                         float haze, float trees, float fog)
+{
+    float v = w->horizon[c] + (w->zenith[c] - w->horizon[c]) * up;
+    v += (w->cloud[c] * dim - v) * cloud;
+    v += w->glow[c] * glow;
+    v += (w->trees[c] + (w->horizon[c] - w->trees[c]) * haze - v) * trees;
+    v += (w->mist[c] - v) * fog;
+    return v;
+}
+
+CLONED static void shade_sky(const Weather *weather, const uint32_t *restrict parts, float q, float x0,
                              float x_step, float y0, float y_step, int count,
                              uint32_t *restrict out)
 {
-    const float flat = 1.0f - q, z = q, fog = 1.0f - fade(w->fog / (q + 0.01f));
+    const Weather w = *weather;
+    const float flat = 1.0f - q, z = q, fog = 1.0f - fade(w.fog / (q + 0.01f));
     for (int i = 0; i < count; i++) {
         uint32_t part = parts[i];
         float up = (float)(int32_t)(part & 255) * (1.0f / 255.0f);
-        float noise = ((float)(int32_t)(part >> 8 & 255) - 128.0f) * (1.0f / 40.0f);
         float trees = (float)(int32_t)(part >> 16 & 255) * (1.0f / 255.0f);
         float haze = (float)(int32_t)(part >> 24) * (1.0f / 255.0f);
+        float noise = (float)((int32_t)(part >> 8 & 255) - 128) * (1.0f / 40.0f);
         float k = (float)i, x = (x0 + k * x_step) * flat, y = (y0 + k * y_step) * flat;
-        float cloud = within(0.45f * (noise + w->cloudiness), 0.0f, 0.95f);
+        float cloud = within(0.45f * (noise + w.cloudiness), 0.0f, 0.95f);
         cloud *= within(8.0f * q, 0.0f, 1.0f);
-        float glow = (x * w->sun[0] + y * w->sun[1] + z * w->sun[2]) / sqrtf(x * x + y * y + z * z);
-        glow = glow > 0.0f ? glow : 0.0f;
+        float glow = (x * w.sun[0] + y * w.sun[1] + z * w.sun[2]) / sqrtf(x * x + y * y + z * z);
+        float disc = within((glow - 0.9994f) * 3000.0f, 0.0f, 1.0f);
+        glow = glow > 0.5f ? glow : 0.0f; /* no power of it gets so small that it is slow */
         glow *= glow;
         glow *= glow;
         glow *= glow; /* to the 8th */
         float near = glow * glow;
         near *= near;
         near *= near; /* to the 64th */
-        float disc = near * near;
-        disc *= disc;
-        disc *= disc;
-        disc *= disc;
-        disc *= disc; /* to the 2048th */
         glow = (0.06f * glow + 0.3f * near + 0.64f * disc) * (1.0f - 0.9f * cloud);
         float dim = 1.0f - 0.02f * (noise > 0.0f ? noise : 0.0f);
-        uint32_t pixel = 0xFF000000u;
-        for (int c = 0; c < 3; c++) {
-            float v = w->horizon[c] + (w->zenith[c] - w->horizon[c]) * up;
-            v += (w->cloud[c] * dim - v) * cloud;
-            v += w->glow[c] * glow;
-            v += (w->trees[c] + (w->horizon[c] - w->trees[c]) * haze - v) * trees;
-            v += (w->mist[c] - v) * fog;
-            pixel |= (uint32_t)(int32_t)within(v, 0.0f, 255.0f) << (8 * c);
-        }
-        out[i] = pixel;
+        float b = sky_channel(&w, 0, up, dim, cloud, glow, haze, trees, fog);
+        float g = sky_channel(&w, 1, up, dim, cloud, glow, haze, trees, fog);
+        float r = sky_channel(&w, 2, up, dim, cloud, glow, haze, trees, fog);
+        out[i] = to_pixel(b, g, r);
     }
 }
 

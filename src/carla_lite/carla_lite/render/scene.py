@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from typing import Literal
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from carla_lite.render._picture import Backdrop
 from carla_lite.render.ground import Ground
 from carla_lite.render.look import Look
+from carla_lite.render.shadows import LEVEL, GroundLight
 from carla_lite.render.sky import Sky
 from carla_lite.render.solids_static import StaticSolids
 from carla_lite.render.textures import detail_tile
@@ -19,6 +21,14 @@ from carla_lite.roads import RoadNetwork
 from carla_lite.scenery import Solids, empty
 
 Quality = Literal["low", "high"]
+
+_LAMPS = (math.inf, math.inf)
+"""Stands for the shadows' direction when lamps are baked instead."""
+_LAMPLIGHT = (0.34, 0.56, 0.70)
+_STEP = 0.05
+"""Shadows are baked anew when their ends move by this share of the height and their length."""
+_FAINT = 0.02
+"""Direct light that throws no shadow."""
 
 
 class Scene:
@@ -38,13 +48,19 @@ class Scene:
         lamps_m: NDArray[np.float64],
         fine_day: Look,
         rng: np.random.Generator,
+        shadows: bool,
     ) -> None:
         """See `build`."""
         self.ground, self.static, self._lamps_m = ground, static, lamps_m
         self._fine_day = fine_day
+        self._light: GroundLight | None = None
+        self._baked: tuple[float, float] | None = None
         self._sky = Sky(rng)
         levels = np.zeros((len(ground.levels), 13), np.int32)
         levels[:, :9] = ground.levels
+        if shadows:
+            self._light = GroundLight(ground)
+            levels[:, 9:] = self._light.levels
         self.backdrop = Backdrop(
             ground.texels,
             ground.cover,
@@ -85,7 +101,7 @@ class Scene:
         ground = Ground.build(network, look, rng, coarseness=int(quality == "low"))
         static = StaticSolids.build(empty() if solids is None else solids)
         lamps = np.empty((0, 3)) if lamps_m is None else lamps_m
-        scene = Scene(ground, static, lamps, look, rng)
+        scene = Scene(ground, static, lamps, look, rng, quality == "high")
         if weather is not None:
             scene.set_weather(weather)
         return scene
@@ -102,6 +118,8 @@ class Scene:
             InvalidSolidsError: `solids` does not hold solids.
         """
         self.static = StaticSolids.build(solids)
+        self._baked = None
+        self._bake()
 
     def ground_tags(self, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> NDArray[np.uint8]:
         """CARLA's semantic tags of the ground at N finite places: uint8 (N,)."""
@@ -113,20 +131,52 @@ class Scene:
     def set_weather(self, conditions: Conditions | None) -> None:
         """Changes the weather; None is a fine day that the seed has drawn."""
         self.look = self._fine_day if conditions is None else under(self._fine_day, conditions)
-        self.backdrop.set_shading(_shading(self.look))
+        self.backdrop.set_shading(_shading(self.look, bool(len(self._lamps_m))))
         self._sky.colour(self.look)
+        self._bake()
+
+    def _bake(self) -> None:
+        """Brings the light on the ground up to date, unless little has changed: a sun that moves a
+        bit with every tick must not stall the world."""
+        if self._light is None:
+            return
+        look = self.look
+        if look.night:
+            away = _LAMPS
+        elif max(look.direct) > _FAINT:
+            flat = math.hypot(*look.sun[:2])
+            away = tuple(-look.shadow_length * a / max(flat, 1e-9) for a in look.sun[:2])
+        else:
+            return
+        if away == self._baked:
+            return
+        if self._baked is not None and not look.night:
+            moved = math.hypot(away[0] - self._baked[0], away[1] - self._baked[1])
+            if moved < _STEP * (1.0 + math.hypot(*self._baked)):
+                return
+        self._baked = away
+        if away is _LAMPS:
+            self._light.light_lamps(self._lamps_m)
+        else:
+            self._light.cast_shadows(self.static.solids, away)
+        self.backdrop.set_light(self._light.texels, LEVEL)
 
 
-def _shading(look: Look) -> NDArray[np.float32]:
+def _shading(look: Look, has_lamps: bool) -> NDArray[np.float32]:
     """The order of `Shading` in the compiled renderer."""
     # The ground is flat, and the eye used to it: a sun half up lights it fully.
     sun = np.multiply(look.direct, min(1.0, 1.35 * look.sun[2]))
+    shade = np.array(look.ambient)
+    if look.night:
+        # What is baked is the light of lamps, not that of the moon.
+        shade += sun
+        sun = np.multiply(_LAMPLIGHT, look.lamp_glow if has_lamps else 0.0)
     reflected = np.add(look.horizon, look.zenith) / 2
     return np.array(
         [
             *look.white,
             *look.yellow,
-            *look.ambient,
+            *shade,
             *sun,
             *look.mist,
             1.0 / look.haze_m,
