@@ -45,7 +45,7 @@ def picture_from_above(
         world: as it is now.
         view: which piece of it.
         follow: an actor to draw a ring around; 0 for none.
-        ids: whether to write actors' ids beside them.
+        ids: whether to write the ids of all but lights beside them.
         by_speed: whether to paint vehicles by their speed.
 
     Returns:
@@ -61,7 +61,7 @@ def picture_from_above(
     for mark in marks:
         if mark.id == follow:
             draw_ring(picture, view, mark)
-        if ids:
+        if ids and mark.kind is not MarkKind.LIGHT:
             write(picture, view, (mark.x_m, mark.y_m), str(mark.id))
     draw_scale(picture, view)
     return picture

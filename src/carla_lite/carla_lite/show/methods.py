@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from typing import Literal, cast
 
 import cv2
@@ -26,7 +27,7 @@ from carla_lite.server.methods import MethodTable
 from carla_lite.server.simulation import Simulation
 from carla_lite.show.above import marks_of, segments_of
 from carla_lite.show.cameras import Seat, seat_of, take_picture
-from carla_lite.world import World
+from carla_lite.world import Weather, World
 from carla_lite.world.debug import DebugShape, ShapeKind
 from carla_lite.world.weather_presets import PRESETS
 
@@ -132,7 +133,6 @@ def paint_map(
 
 def state_of(world: World) -> dict[str, Wire]:
     """A frame as the page shows it: time, weather, actors and debug shapes, ready for JSON."""
-    weather = next((name for name, w in PRESETS.items() if w == world.weather), "Custom")
     return {
         "map": world.map_name,
         "episode": world.episode_id,
@@ -140,12 +140,21 @@ def state_of(world: World) -> dict[str, Wire]:
         "time_s": world.elapsed_s,
         "delta_s": world.delta_s,
         "synchronous": world.settings.synchronous,
-        "weather": weather,
+        "weather": _weather_name(world.weather),
         "sun_deg": world.weather.sun_altitude_angle,
         "actors": _actors(world),
         "lamps": _lit_lamps(world),
         "shapes": _shapes(world),
     }
+
+
+def _weather_name(weather: Weather) -> str:
+    """The preset that it is, but for what float32 loses on the wire."""
+    now = np.array(astuple(weather))
+    for name, preset in PRESETS.items():
+        if np.allclose(now, astuple(preset), atol=1e-3):
+            return name
+    return "custom"
 
 
 def _actors(world: World) -> list[Wire]:

@@ -14,24 +14,18 @@ from numpy.typing import NDArray
 
 from carla_lite.render import PinholeCamera
 from carla_lite.render.topdown import MapView
-from carla_lite.roads import UnknownMapError
+from carla_lite.roads import OpenDriveError, UnknownMapError, open_map
 from carla_lite.show.above import picture_from_above
 from carla_lite.show.cameras import seat_of, take_picture
-from carla_lite.world import Rotation, SpawnError, Transform, Vector3, Vehicle, World
+from carla_lite.traffic import Traffic
+from carla_lite.world import Rotation, Transform, Vector3, World
 from carla_lite.world.weather_presets import UnknownWeatherError, preset
 
 Kind = Literal["camera", "chase", "topdown"]
 MAX_SIDE_PX = 4096
-MAX_VEHICLES = 200
-_PARKED = (
-    "vehicle.tesla.model3",
-    "vehicle.audi.tt",
-    "vehicle.mercedes.sprinter",
-    "vehicle.nissan.patrol",
-    "vehicle.mini.cooper_s",
-    "vehicle.carlamotors.carlacola",
-)
-_COLOURS = ("180,30,30", "30,60,150", "235,235,235", "40,40,44", "120,124,130", "200,150,30")
+MAX_CROWD = 300
+_CAR = "vehicle.tesla.model3"
+_MOST_SECONDS = 600.0
 
 
 class Size(NamedTuple):
@@ -72,6 +66,13 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0.0 <= seconds <= _MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text} is out of range; use 0 to {_MOST_SECONDS:g}")
+    return seconds
+
+
 def add_snapshot_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `run_snapshot` reads."""
     parser.add_argument("out", type=Path, help="the picture to write; .png or .jpg")
@@ -96,17 +97,28 @@ def add_snapshot_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fov", type=float, default=90.0, help="degrees (default: 90)")
     parser.add_argument("--size", type=_size, default=Size(1280, 720), help="1280x720 if not given")
     parser.add_argument(
-        "--vehicles", type=_whole, default=12, help="other vehicles on the map (default: 12)"
+        "--traffic",
+        type=_whole,
+        default=20,
+        metavar="VEHICLES",
+        help="other vehicles, which drive (default: 20)",
+    )
+    parser.add_argument("--pedestrians", type=_whole, default=12, help="default: 12")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=3.0, help="to let pass before the picture (default: 3)"
     )
     parser.add_argument("--around", type=float, help="topdown: metres across, about the car")
     parser.add_argument("--ids", action="store_true", help="topdown: write actors' ids")
+    parser.add_argument(
+        "--speed-colours", action="store_true", help="topdown: paint vehicles by their speed"
+    )
 
 
 def run_snapshot(options: argparse.Namespace) -> int:
     """Writes the picture; returns the exit code, 2 for what cannot be drawn."""
     try:
         picture = snapshot(options)
-    except (UnknownMapError, UnknownWeatherError, ValueError) as error:
+    except (UnknownMapError, OpenDriveError, UnknownWeatherError, ValueError) as error:
         print(f"carla-lite: {error}", file=sys.stderr)
         return 2
     try:
@@ -131,18 +143,20 @@ def run_snapshot(options: argparse.Namespace) -> int:
 
 def snapshot(options: argparse.Namespace) -> NDArray[np.uint8]:
     """The picture, uint8 (height, width, 3) BGR."""
-    world = World(options.map, options.seed)
+    network = open_map(options.map)
+    world = World(network.name, options.seed, network=network)
     world.set_weather(preset(options.weather))
-    spawn_points = world.spawn_points
-    if options.spawn >= len(spawn_points):
+    if not options.spawn < len(world.spawn_points):
         raise ValueError(
             f"--spawn is {options.spawn}: {options.map} has spawn points 0 to "
-            f"{len(spawn_points) - 1}"
+            f"{len(world.spawn_points) - 1}"
         )
-    car = world.spawn(_PARKED[0], spawn_points[options.spawn])
-    assert isinstance(car, Vehicle)
-    _populate(world, min(options.vehicles, MAX_VEHICLES), options.seed)
-    world.tick()
+    car = world.spawn(_CAR, world.spawn_points[options.spawn])
+    vehicles, pedestrians = (min(n, MAX_CROWD) for n in (options.traffic, options.pedestrians))
+    traffic = Traffic(world, vehicles, pedestrians, options.seed)
+    for _ in range(1 + round(options.seconds / world.delta_s)):
+        traffic.step()
+        world.tick()
     width, height = options.size
     kind = cast(Kind, options.view)
     if kind == "topdown" and options.place is None:
@@ -151,25 +165,11 @@ def snapshot(options: argparse.Namespace) -> NDArray[np.uint8]:
             view = MapView((middle.x, middle.y), width / options.around, width, height)
         else:
             view = MapView.of_bounds(world.network.bounds, width, height)
-        return picture_from_above(world, view, follow=car.id, ids=options.ids)
+        by_speed: bool = options.speed_colours
+        return picture_from_above(world, view, follow=car.id, ids=options.ids, by_speed=by_speed)
     camera = PinholeCamera(width, height, options.fov)
     if options.place is not None:
         place = Transform(Vector3(*options.place[:3]), Rotation(*options.place[3:]))
         return take_picture(world, camera, place)[..., :3]
     seat = seat_of(car, "driver" if kind == "camera" else "chase")
     return take_picture(world, camera, seat, car.id if kind == "camera" else 0)[..., :3]
-
-
-def _populate(world: World, count: int, seed: int) -> None:
-    """Puts vehicles on spawn points drawn by the seed, as far as there is room."""
-    rng = np.random.default_rng((4, seed))
-    for index in rng.permutation(len(world.spawn_points)):
-        if count <= 0:
-            return
-        kind, colour = rng.integers(len(_PARKED)), rng.integers(len(_COLOURS))
-        attributes = {"color": _COLOURS[colour]}
-        try:
-            world.spawn(_PARKED[kind], world.spawn_points[int(index)], attributes)
-        except SpawnError:  # somebody stands there
-            continue
-        count -= 1
