@@ -114,6 +114,13 @@ class Listener:
     sensor: Any
     inbox: queue.Queue[Any] = field(default_factory=queue.Queue)
 
+    @property
+    def delivers_at_every_tick(self) -> bool:
+        """Whether it is a camera, lidar or radar without a rhythm of its own."""
+        kind, attributes = self.sensor.type_id, self.sensor.attributes
+        bulky = any(word in kind for word in ("camera", "lidar", "radar"))
+        return bulky and float(attributes["sensor_tick"]) == 0.0
+
     def next(self) -> Any:
         """The next delivery."""
         return self.inbox.get(timeout=TIMEOUT_S)
@@ -173,9 +180,9 @@ class Rig:
         return frame
 
     def close(self) -> None:
-        # A picture still on its way while its sensor stops can abort the client's process, so each
-        # camera first delivers one more.
-        cameras = [one for one in self.listeners if "camera" in one.sensor.type_id]
+        # Bulky data still on its way while its sensor stops can abort the client's process, so each
+        # sensor that delivers at every tick does so once more.
+        cameras = [one for one in self.listeners if one.delivers_at_every_tick]
         if cameras and all(camera.sensor.is_alive for camera in cameras):
             frame = self.tick()
             for camera in cameras:
@@ -203,7 +210,7 @@ def running_server() -> Callable[..., contextlib.AbstractContextManager[LiteServ
     return _running_server
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_rig() -> type[Rig]:
     """Takes a client; the test closes the rig."""
     return Rig
