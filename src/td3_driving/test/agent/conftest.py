@@ -40,7 +40,8 @@ def one_thread() -> None:
 
 
 class World:
-    """A straight road of 2 km along x, and pictures that are noise, each its own.
+    """A straight road of 2 km along x, and pictures that are noise: each its own, but the same for
+    the same step of the same episode.
 
     Args:
         stride: ticks between the frames of a stack.
@@ -73,7 +74,7 @@ class World:
 
     def _tick(self, **changes: Any) -> Tick:
         self._time_s += TICK_S
-        noise = np.random.default_rng([self._episode, self._step])
+        noise = np.random.default_rng([self.tasks[-1].plan.seed, self._step])
         frame = noise.integers(0, 256, (84, 84), dtype=np.uint8)
         self.frames.append(frame)
         state = VehicleState(self._time_s, self._x_m, self._y_m, self._yaw_rad, self._speed_mps)
