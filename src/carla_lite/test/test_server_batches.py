@@ -38,7 +38,8 @@ def test_commands_do_what_their_calls_do(rig: Rig) -> None:
     _one(rig, command.ApplyVehicleControl(car, carla.VehicleControl(brake=1.0)))
     rig.tick(40)
     assert car.get_control().brake == 1.0 and car.get_velocity().length() < 0.01
-    _one(rig, command.SetVehicleLightState(car, carla.VehicleLightState.HighBeam))
+    # By id: given the actor itself, the client's binding mixes up its arguments.
+    _one(rig, command.SetVehicleLightState(car.id, carla.VehicleLightState.HighBeam))
     assert car.get_light_state() == carla.VehicleLightState.HighBeam
     _one(rig, command.SetSimulatePhysics(car, False))
     _one(rig, command.ApplyVehicleControl(car, carla.VehicleControl(throttle=1.0)))

@@ -96,12 +96,12 @@ def test_an_unknown_method_and_a_wrong_arity_are_named(server: LiteServer) -> No
 
 def test_traffic_managers_find_each_other(server: LiteServer) -> None:
     with server.raw() as client:
-        assert client.call("is_traffic_manager_running", 8000) == [[1, False]]
-        assert client.call("add_traffic_manager_running", ["10.0.0.7", 8000]) == [[1, True]]
-        assert client.call("add_traffic_manager_running", ["10.0.0.8", 8000]) == [[1, False]]
-        assert client.call("get_traffic_manager_running", 8000) == [[1, ["10.0.0.7", 8000]]]
-        assert client.call("destroy_traffic_manager", 8000) == [[1, True]]
-        assert client.call("is_traffic_manager_running", 8000) == [[1, False]]
+        assert client.call("is_traffic_manager_running", 61234) == [[1, False]]
+        assert client.call("add_traffic_manager_running", ["10.0.0.7", 61234]) == [[1, True]]
+        assert client.call("add_traffic_manager_running", ["10.0.0.8", 61234]) == [[1, False]]
+        assert client.call("get_traffic_manager_running", 61234) == [[1, ["10.0.0.7", 61234]]]
+        assert client.call("destroy_traffic_manager", 61234) == [[1, True]]
+        assert client.call("is_traffic_manager_running", 61234) == [[1, False]]
 
 
 @given(_values)
