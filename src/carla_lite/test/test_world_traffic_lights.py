@@ -29,6 +29,12 @@ def _record(world: World, actor_id: int) -> tuple[str, tuple[float, ...]]:
     return name.rstrip(b"\0").decode(), tuple(figures)
 
 
+def _pose(world: World, row: int, along_m: float, turn_deg: float = 0.0) -> Transform:
+    """A place on the middle of a lane, facing along it or turned away."""
+    x, y, yaw = world.network.lane_index.poses([row], [along_m])[0].tolist()
+    return Transform(Vector3(x, y, 0.0), Rotation(0.0, math.degrees(yaw) + turn_deg, 0.0))
+
+
 def _states(lights: list[TrafficLight]) -> list[LightState]:
     return [light.state for light in lights]
 
@@ -184,9 +190,8 @@ def test_a_vehicle_that_faces_the_other_way_is_at_no_light(town: World) -> None:
     index = town.network.lane_index
     line = next(line for line in town.network.stop_lines if line.kind == "light")
     row = index.row[line.road_id, line.section, line.lane_id]
-    x, y, yaw = index.poses([row], [index.along(row, line.s_m) - 8.0])[0].tolist()
-    place = Transform(Vector3(x, y, 0.0), Rotation(0.0, math.degrees(yaw) + 180.0, 0.0))
-    town.spawn("vehicle.tesla.model3", place)
+    before = index.along(row, line.s_m) - 8.0
+    town.spawn("vehicle.tesla.model3", _pose(town, row, before, turn_deg=180.0))
     town.tick()
     assert not town.population.rows.rows[0]["at_light"]
 
@@ -195,7 +200,7 @@ def test_a_vehicle_knows_the_speed_limit_of_its_lane_in_kilometres_per_hour(
     town: World,
 ) -> None:
     index = town.network.lane_index
-    limits = {}
+    limits: dict[float, int] = {}
     for row in range(len(index.lanes)):
         limits.setdefault(round(float(index.speed_mps[index.start[row]]), 3), row)
     assert len(limits) > 1
