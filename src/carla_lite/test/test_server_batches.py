@@ -48,7 +48,8 @@ def test_commands_do_what_their_calls_do(rig: Rig) -> None:
     assert car.get_transform() == before
     _one(rig, command.SetSimulatePhysics(car, True))
     _one(rig, command.SetEnableGravity(car, True))
-    _one(rig, command.ShowDebugTelemetry(car, True))
+    _one(rig, command.ShowDebugTelemetry(car.id, True))
+    _one(rig, command.SetAutopilot(car, False, 8123))
     physics = car.get_physics_control()
     physics.mass = 2345.0
     _one(rig, command.ApplyVehiclePhysicsControl(car, physics))
@@ -103,7 +104,6 @@ def test_what_is_done_after_a_spawn_knows_the_new_actor(rig: Rig) -> None:
         command.SpawnActor(blueprint, place)
         .then(command.ApplyVehicleControl(command.FutureActor, full))
         .then(command.SetVehicleLightState(command.FutureActor, carla.VehicleLightState.LowBeam))
-        .then(command.SetAutopilot(command.FutureActor, False, 8000))
     )
     made = _one(rig, spawn)
     rig.tick(20)

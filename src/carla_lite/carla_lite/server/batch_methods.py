@@ -17,13 +17,10 @@ TABLE = MethodTable()
 _log = logging.getLogger(__name__)
 
 
-def _set_autopilot(
-    simulation: Simulation, actor_id: Wire, enabled: Wire, traffic_manager_port: Wire
-) -> None:
+def _set_autopilot(simulation: Simulation, actor_id: Wire, enabled: Wire) -> None:
     """Accepted: the Traffic Manager, which drives, lives in the client and knows already."""
     simulation.world.population.vehicle(codec.decode_int(actor_id, "actor id"))
     codec.decode_bool(enabled, "autopilot")
-    codec.decode_int(traffic_manager_port, "traffic manager port")
 
 
 _SPAWN, _DESTROY, _CONSOLE = 0, 1, 20
