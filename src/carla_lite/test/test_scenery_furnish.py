@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from carla_lite.roads import RoadNetwork, lane_strips, make_map
+from carla_lite.roads import RoadNetwork, lane_strips, make_map, parse_opendrive
 from carla_lite.roads.model import WALKABLE
 from carla_lite.scenery import Scenery, Tag, furnish
 from carla_lite.scenery.furnish import FIRST_OBJECT_ID
 
-MAPS = ("LiteTown_1", "LiteTown_3", "LiteTown_8", "LiteCircuit_1", "LiteCircuit_2", "LiteCircuit_5")
+PARSED = "LiteTown_1 from its file"
+MAPS = (PARSED, "LiteTown01", "LiteTown02", "LiteTown_3", "LiteCircuit_1", "LiteCircuit_2")
 TOWNS = [name for name in MAPS if "Town" in name]
 CIRCUITS = [name for name in MAPS if "Circuit" in name]
 Floats = NDArray[np.float64]
@@ -23,6 +24,8 @@ Floats = NDArray[np.float64]
 
 @cache
 def network_of(name: str) -> RoadNetwork:
+    if name == PARSED:
+        return parse_opendrive(make_map("LiteTown_1").to_opendrive(), "file")
     return make_map(name)
 
 
@@ -185,7 +188,7 @@ def test_every_solid_lies_in_the_box_of_its_object_and_bears_its_tag(name: str) 
 
 
 def test_trees_have_a_trunk_of_wood_below_a_crown() -> None:
-    scenery = scenery_of("LiteTown_1")
+    scenery = scenery_of("LiteTown_3")
     tree = next(thing for thing in scenery.objects if thing.name.startswith("Tree"))
     parts = scenery.solids[scenery.solids["id"] == tree.id]
     trunk, *crown = parts

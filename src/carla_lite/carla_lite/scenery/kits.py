@@ -110,6 +110,15 @@ def _patterns(rng: np.random.Generator, count: int) -> NDArray[np.uint8]:
     return rng.integers(0, 256, count, dtype=np.uint8)
 
 
+def _facades(storeys: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Windows as the height has it: homes have small ones, offices bands and glass, with shops."""
+    count = len(storeys)
+    windows = rng.integers(0, np.where(storeys >= 5, 4, 2))
+    shop = (storeys >= 3) & (rng.random(count) < 0.4)
+    grain = rng.integers(0, 32, count)  # which windows are lit, where the doors are
+    return (windows + 4 * shop + 8 * grain).astype(np.uint8)
+
+
 def _poses(prints: Floats) -> Floats:
     return np.column_stack([prints[:, :2], np.arctan2(prints[:, 5], prints[:, 4])])
 
@@ -123,7 +132,7 @@ def buildings(prints: Floats, storeys: NDArray[np.intp], rng: np.random.Generato
     facade, roof = _pick(rng, _FACADES_RGB, count), _pick(rng, _ROOFS_RGB, count)
     built.add(
         (0, 0, height / 2), (half_x, half_y, height / 2), facade,
-        material=Material.FACADE, variant=_patterns(rng, count),
+        material=Material.FACADE, variant=_facades(storeys, rng),
     )  # fmt: skip
     built.add((0, 0, height + 0.15), (half_x + EAVES_M, half_y + EAVES_M, 0.15), roof)
     # Stairs and lift of the higher ones end on the roof.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import cv2
@@ -186,7 +187,6 @@ class Site:
     """A road network as those see it who build beside it.
 
     Attributes:
-        carriageway: distances to the lanes that vehicles use, shoulders included.
         lanes: distances to all lanes, sidewalks and traffic islands included.
         frontages: the lines between the roads and the land.
         low_m, high_m: float64 (2,), corners of the land.
@@ -194,13 +194,21 @@ class Site:
         is_town: whether there are streets with sidewalks that meet at junctions.
     """
 
-    carriageway: Distances
     lanes: Distances
     frontages: Frontages
     low_m: Floats
     high_m: Floats
     kept_free: Floats
     is_town: bool
+    _driven: tuple[LaneStrip, ...]
+
+    @cached_property
+    def carriageway(self) -> Distances:
+        """Distances to the lanes that vehicles use, shoulders included.
+
+        Its raster is finer, for poles stand close to these lanes.
+        """
+        return Distances.to_strips(self._driven, self.low_m, self.high_m, self.lanes.cell_m / 2)
 
     @staticmethod
     def of(network: RoadNetwork) -> Site:
@@ -214,13 +222,11 @@ class Site:
         low, high = corners.min(axis=0) - REACH_M, corners.max(axis=0) + REACH_M
         size = high - low
         cell = max(_FINEST_CELL_M, float(np.sqrt(size[0] * size[1] / _MOST_CELLS)))
-        driven = [strip for strip in strips if strip.lane.kind not in WALKABLE]
+        driven = tuple(strip for strip in strips if strip.lane.kind not in WALKABLE)
         is_town = bool(network.junctions) and len(driven) < len(strips)
-        carriageway = Distances.to_strips(driven, low, high, cell)
-        # Only poles stand so close to a lane that the finer raster matters.
         lanes = Distances.to_strips(strips, low, high, 2 * cell, fill_islands=True)
         frontages, kept_free = Frontages.along(strips, is_town), _kept_free(network)
-        return Site(carriageway, lanes, frontages, low, high, kept_free, is_town)
+        return Site(lanes, frontages, low, high, kept_free, is_town, driven)
 
 
 def _fill_islands(free: NDArray[np.uint8], least_cells: float) -> None:
