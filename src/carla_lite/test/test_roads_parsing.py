@@ -158,6 +158,13 @@ def test_borders_are_as_good_as_widths() -> None:
     np.testing.assert_allclose(strips[-1].outer[:, 1], 3.25 - 1e-6 * s_m**3, atol=1e-9)
 
 
+def test_lanes_are_offset_from_the_first_record_on() -> None:
+    offsets = '<laneOffset s="30" a="1" b="0" c="0" d="0"/>'
+    road = parse_opendrive(one_road(offsets + LANES)).roads[0]
+    strip = sample_section(road, road.sections[0], np.array([10.0, 29.9, 30.1]))[0]
+    np.testing.assert_allclose(strip.inner[:, 1], [0.0, 0.0, -1.0], atol=1e-12)
+
+
 def test_marks_change_along_a_lane_and_double_lines_are_two() -> None:
     lanes = LANES.replace(
         '<lane id="0" type="none"/>',

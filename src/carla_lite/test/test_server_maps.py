@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,6 +125,22 @@ def test_a_file_is_served_under_its_own_name(running_server, tmp_path: Path) -> 
         assert running.map_name == "my_spiral_road"
         world_map = running.client().get_world().get_map()
         assert world_map.to_opendrive() == SPIRAL_ROAD
+
+
+def test_a_file_that_is_no_map_ends_the_command_with_the_line_that_is_wrong(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "bad.xodr"
+    path.write_text(SPIRAL_ROAD.replace('id="7"', 'id="seven"'))
+    for name, reason in (
+        (path, 'line 5, <road id="seven">'),
+        (tmp_path / "no.xodr", "cannot read"),
+    ):
+        command = [sys.executable, "-m", "carla_lite.cli", "--port", "0", "--map", str(name)]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        assert ended.returncode == 2
+        assert str(name) in ended.stderr
+        assert reason in ended.stderr
 
 
 @pytest.mark.parametrize("name", ["LiteTown01", "LiteTown02"])

@@ -61,6 +61,9 @@ def read_road(node: Node) -> Road:
     sections = sections[:1] + [s for s in sections[1:] if s.s_m < end_m - _LEAST_LENGTH_M]
     if not sections or not 0 <= sections[0].s_m < end_m:
         raise node.fail("it has no <laneSection> that starts on it")
+    offsets = _cubics(node.children("lanes/laneOffset"), "s")
+    if offsets and offsets[0].s_m > 0:
+        offsets = (Poly3(0.0, 0.0), *offsets)
     junction = node.whole("junction", -1)
     link = node.child("link")
     return Road(
@@ -70,7 +73,7 @@ def read_road(node: Node) -> Road:
         predecessor=_read_link(link, "predecessor"),
         successor=_read_link(link, "successor"),
         junction_id=None if junction < 0 else junction,
-        lane_offsets=_cubics(node.children("lanes/laneOffset"), "s"),
+        lane_offsets=offsets,
         speeds=_read_speeds(node),
         name=node.get("name", "")[:200],
         left_hand_traffic=node.get("rule") == "LHT",
