@@ -35,7 +35,9 @@ class ColourCamera:
     def _shoot(self, sensor: Sensor, world: World) -> None:
         location, rotation = sensor.transform
         solids = world.population.solids(surrounding_carrier(sensor, world))
-        self._lens.render(world.scene, location, rotation, solids, self._pixels)
+        self._lens.render(
+            world.scene, location, rotation, solids, self._pixels, time_s=world.elapsed_s
+        )
 
 
 class DepthCamera(ColourCamera):

@@ -35,19 +35,23 @@ class ObstacleDetector:
 
     def read(self, sensor: Sensor, world: World) -> ObstacleReading | None:
         """The obstacle that the sphere meets first, or None."""
+        start = np.array(sensor.transform.location)
+        ahead = axes(sensor.transform.rotation)[0]
+        sweep = start, ahead, self._reach_m, self._radius_m
         solids = world.population.solids(sensor.parent_id)
         if self._only_dynamics:
             population = world.population
             dynamic = [body.id for body in (*population.vehicles, *population.walkers)]
             solids = solids[np.isin(solids["id"], dynamic)]
         else:
-            solids = np.concatenate((solids, world.scene.static.solids))
-        start = np.array(sensor.transform.location)
-        ahead = axes(sensor.transform.rotation)[0]
-        solids = _near_the_way(solids, start, ahead, self._reach_m, self._radius_m)
+            static = world.scene.static
+            near = _near_the_way(static.bounds[:, : len(static.solids)], *sweep)
+            solids = np.concatenate((solids, static.solids[near]))
+        around = np.vstack((solids["centre"].T, np.linalg.norm(solids["half"], axis=1)))
+        solids = solids[_near_the_way(around, *sweep)]
         if not len(solids):
             return None
-        way = _free_way(solids, start, ahead, self._reach_m, self._radius_m)
+        way = _free_way(solids, *sweep)
         nearest = int(way.argmin())
         if way[nearest] > self._reach_m:
             return None
@@ -57,17 +61,17 @@ class ObstacleDetector:
 
 
 def _near_the_way(
-    solids: Solids,
+    spheres: NDArray[np.float32],
     start: NDArray[np.float64],
     ahead: NDArray[np.float64],
     reach_m: float,
     radius_m: float,
-) -> Solids:
-    """Those whose surrounding spheres the moving one touches."""
-    offset = solids["centre"] - start
-    along = np.clip(offset @ ahead, 0.0, reach_m)
-    gap = np.linalg.norm(offset - along[:, None] * ahead, axis=1)
-    return solids[gap <= np.linalg.norm(solids["half"], axis=1) + radius_m]
+) -> NDArray[np.intp]:
+    """Indices of those spheres, (4, K) of x, y, z and radius, which the moving one may touch."""
+    x, y, z = (spheres[axis] - start[axis] for axis in range(3))
+    along = np.clip(x * ahead[0] + y * ahead[1] + z * ahead[2], 0.0, reach_m)
+    square = (x - along * ahead[0]) ** 2 + (y - along * ahead[1]) ** 2 + (z - along * ahead[2]) ** 2
+    return np.flatnonzero(square <= (spheres[3] + (radius_m + 0.01)) ** 2)
 
 
 def _free_way(
