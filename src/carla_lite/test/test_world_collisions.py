@@ -278,3 +278,15 @@ def test_the_sweep_finds_exactly_those_who_touch() -> None:
     events = world._collider.resolve(world.population, world.obstacles)
     assert [(event.actor_id, event.other_id) for event in events[::2]] == expected
     assert 20 < len(expected) < 60
+
+
+def test_no_contact_makes_anyone_faster_than_the_world_allows() -> None:
+    world = _world()
+    feather, anvil = _spawn(world, 0.0), _spawn(world, 5.5, 0.9, 30.0)
+    feather.row["mass"], feather.row["inertia"], anvil.row["mass"] = 1e-6, 1e-9, 1e12
+    anvil.velocity = Vector3(-190.0)
+    feather.velocity = Vector3(190.0)
+    feather.row["x"] = 1.5
+    assert world._collider.resolve(world.population, world.obstacles)
+    assert math.hypot(*feather.velocity) <= 200.0 * math.sqrt(2.0) + 1e-9
+    assert abs(feather.yaw_rate_rad_s) <= 63.0

@@ -128,6 +128,7 @@ class Simulation:
     def _welcome(self, stream_id: int) -> Parts | None:
         """A new client sees the world at once, even when nobody ticks."""
         if stream_id == WORLD_STREAM_ID:
+            self.world.population.settle()
             return [pack_world_state(self.world)]
         return None
 

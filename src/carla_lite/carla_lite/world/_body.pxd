@@ -1,5 +1,8 @@
 """One row of `carla_lite.world.bodies.BODY`, as compiled code sees it: the same fields in order."""
 
+from libc.math cimport fmax, fmin
+
+
 cdef enum Kind:
     PROP, VEHICLE, WALKER
 
@@ -35,6 +38,16 @@ cdef struct Body:
     unsigned char hand_brake, reverse, manual_gear
     unsigned char has_drive, has_steering, light_state, at_light, failure, active
     unsigned char spare[2]
+
+
+cdef enum:
+    MAX_SPEED = 200  # m/s
+    MAX_SPIN = 63  # rad/s
+
+
+cdef inline double within(double value, double limit) noexcept nogil:
+    """The value, or the nearer end of +-limit."""
+    return fmin(fmax(value, -limit), limit)
 
 
 cdef inline Body* rows_of(unsigned char[::1] rows) noexcept:

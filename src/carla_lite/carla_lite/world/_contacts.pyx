@@ -7,7 +7,7 @@ the impulse of two rigid bodies at the middle of their overlap, with restitution
 
 from libc.math cimport cos, fabs, fmax, fmin, hypot, sin, sqrt
 
-from carla_lite.world._body cimport WALKER, Body, rows_of
+from carla_lite.world._body cimport MAX_SPEED, MAX_SPIN, WALKER, Body, rows_of, within
 
 cdef double RESTITUTION = 0.1
 cdef double BOUNCE_SPEED = 1.0
@@ -142,9 +142,10 @@ cdef void push(
     Body* body, const Box* box, const Side* side, double jx, double jy, double sign
 ) noexcept nogil:
     cdef double vx = sign * jx * side.give, vy = sign * jy * side.give
-    body.speed += vx * box.c + vy * box.s
-    body.slip += vy * box.c - vx * box.s
-    body.spin += sign * (side.arm_x * jy - side.arm_y * jx) * side.spin_give
+    cdef double turn = sign * (side.arm_x * jy - side.arm_y * jx) * side.spin_give
+    body.speed = within(body.speed + vx * box.c + vy * box.s, MAX_SPEED)
+    body.slip = within(body.slip + vy * box.c - vx * box.s, MAX_SPEED)
+    body.spin = within(body.spin + turn, MAX_SPIN)
 
 
 cdef void tumble(Body* body, double closing) noexcept nogil:

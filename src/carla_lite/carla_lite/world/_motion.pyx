@@ -2,15 +2,23 @@
 
 from libc.math cimport atan2, ceil, cos, exp, fabs, fmax, fmin, sin, sqrt, tan
 
-from carla_lite.world._body cimport TABLE_POINTS, VEHICLE, WALKER, Body, rest_height, rows_of
+from carla_lite.world._body cimport (
+    MAX_SPEED,
+    MAX_SPIN,
+    TABLE_POINTS,
+    VEHICLE,
+    WALKER,
+    Body,
+    rest_height,
+    rows_of,
+    within,
+)
 
 BODY_BYTES = sizeof(Body)
 
 cdef double GRAVITY = 9.81
 cdef double SLIDING = 0.6 * GRAVITY
 cdef double JUMP_SPEED = 4.2
-cdef double MAX_SPEED = 200.0
-cdef double MAX_SPIN = 62.83185307179586
 
 
 cdef inline double slow_down(double speed, double deceleration, double dt) noexcept nogil:
@@ -63,10 +71,10 @@ cdef void receive(Body* body) noexcept nogil:
     cdef double c = cos(body.yaw), s = sin(body.yaw)
     cdef double vx = body.impulse[0] / body.mass, vy = body.impulse[1] / body.mass
     cdef int i
-    body.speed = fmin(fmax(body.speed + vx * c + vy * s, -MAX_SPEED), MAX_SPEED)
-    body.slip = fmin(fmax(body.slip + vy * c - vx * s, -MAX_SPEED), MAX_SPEED)
-    body.climb = fmin(fmax(body.climb + body.impulse[2] / body.mass, -MAX_SPEED), MAX_SPEED)
-    body.spin = fmin(fmax(body.spin + body.moment / body.inertia, -MAX_SPIN), MAX_SPIN)
+    body.speed = within(body.speed + vx * c + vy * s, MAX_SPEED)
+    body.slip = within(body.slip + vy * c - vx * s, MAX_SPEED)
+    body.climb = within(body.climb + body.impulse[2] / body.mass, MAX_SPEED)
+    body.spin = within(body.spin + body.moment / body.inertia, MAX_SPIN)
     for i in range(3):
         body.impulse[i] = 0.0
     body.moment = 0.0
