@@ -48,7 +48,6 @@ def test_commands_do_what_their_calls_do(rig: Rig) -> None:
     assert car.get_transform() == before
     _one(rig, command.SetSimulatePhysics(car, True))
     _one(rig, command.SetEnableGravity(car, True))
-    _one(rig, command.ShowDebugTelemetry(car.id, True))
     _one(rig, command.SetAutopilot(car, False, 8123))
     physics = car.get_physics_control()
     physics.mass = 2345.0
@@ -152,6 +151,14 @@ def test_each_command_fails_or_succeeds_by_itself(rig: Rig) -> None:
     assert "actor 999999 not found" in answers[0].error
     assert "collision at spawn position" in answers[2].error
     assert [answers[1].actor_id, answers[5].actor_id] == [car.id, car.id]
+
+
+def test_a_command_that_the_client_cannot_send_is_taken_from_others(
+    server: LiteServer, rig: Rig
+) -> None:
+    car = rig.vehicle(0)
+    with server.raw() as other:  # the client's binding knows no ShowDebugTelemetry
+        assert other.call("apply_batch", [[[17, [car.id, True]]]], False) == [[[1, car.id]]]
 
 
 def test_commands_beyond_carlas_are_refused_one_by_one(server: LiteServer) -> None:

@@ -17,7 +17,8 @@ TABLE = MethodTable()
 _log = logging.getLogger(__name__)
 
 
-def _set_autopilot(simulation: Simulation, actor_id: Wire, enabled: Wire) -> None:
+@TABLE.method(Reply.VOID)
+def set_actor_autopilot(simulation: Simulation, actor_id: Wire, enabled: Wire) -> None:
     """Accepted: the Traffic Manager, which drives, lives in the client and knows already."""
     simulation.world.population.vehicle(codec.decode_int(actor_id, "actor id"))
     codec.decode_bool(enabled, "autopilot")
@@ -39,7 +40,7 @@ _COMMANDS: dict[int, Callable[..., object]] = {
     13: physics_methods.add_actor_torque,
     14: physics_methods.set_actor_simulate_physics,
     15: physics_methods.set_actor_enable_gravity,
-    16: _set_autopilot,
+    16: set_actor_autopilot,
     17: physics_methods.show_vehicle_debug_telemetry,
     18: physics_methods.set_lights,
     19: actor_methods.set_actor_location,
