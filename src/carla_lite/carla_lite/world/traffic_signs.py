@@ -23,6 +23,8 @@ TRIGGER_LENGTH_M = 6.0
 _TRIGGER_HEIGHT_M = 3.0
 _TRIGGER_SHARE = 0.9
 """Of the lanes' width, as CARLA generates its volumes."""
+_LIGHT_FORWARD_M = 0.25
+"""By which LibCarla's map moves the landmarks of lights."""
 _POLE_BGR = (70, 72, 74)
 _POLE_HALF_M = 0.06
 _PLATE_HALF_M = (0.02, 0.35, 0.35)
@@ -84,17 +86,20 @@ def type_id_of(signal: Signal) -> str | None:
 
 
 def place_of(signal: Signal) -> Transform:
-    """Where the actor of a signal stands."""
-    yaw = wrap_deg(signal.yaw_deg + 90.0)
-    return Transform(Vector3(signal.x_m, signal.y_m, 0.0), Rotation(0.0, yaw, 0.0))
+    """Where the actor of a signal stands: at its landmark, but turned to the right."""
+    x, y, yaw = signal.x_m, signal.y_m, math.radians(signal.yaw_deg)
+    if signal.kind == "light":
+        x, y = x + _LIGHT_FORWARD_M * math.cos(yaw), y + _LIGHT_FORWARD_M * math.sin(yaw)
+    return Transform(Vector3(x, y, 0.0), Rotation(0.0, wrap_deg(signal.yaw_deg + 90.0), 0.0))
 
 
 def trigger_of(signal: Signal, lines: list[StopLine]) -> BoundingBox:
     """The box before the stop lines of a signal, in its actor's frame."""
-    yaw = math.radians(place_of(signal).rotation.yaw)
+    place = place_of(signal)
+    yaw = math.radians(place.rotation.yaw)
     across = np.array([math.cos(yaw), math.sin(yaw)])
     back = np.array([-across[1], across[0]])  # the actor's y axis: against the traffic
-    foot = np.array([signal.x_m, signal.y_m])
+    foot = np.array(place.location[:2])
     if lines:
         ends = np.array([end for line in lines for end in (line.start, line.end)]) - foot
         x, y = ends @ across, ends @ back
