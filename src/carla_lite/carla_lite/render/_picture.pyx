@@ -56,6 +56,9 @@ cdef extern from "_picture.h" nogil:
     void draw_labels(const Ground *, const Camera *, uint8_t *)
     void to_grey(const uint32_t *, size_t, uint8_t *)
 
+cdef extern from "_rain.h" nogil:
+    void draw_rain(uint32_t *, int, int, float, const float *, double)
+
 
 cdef void place(Camera *camera, int width, int height, double focal, tuple location,
                 const double[:, ::1] rotation):
@@ -157,3 +160,12 @@ def colour(const uint32_t[:, ::1] parts, const float[::1] weather, uint32_t[:, :
         (<float *> &values)[i] = weather[i]
     with nogil:
         colour_sky(&values, &parts[0, 0], &out[0, 0], <int> parts.shape[1], <int> parts.shape[0])
+
+
+def rain(uint32_t[:, ::1] pixels, float amount, tuple colour, double time_s):
+    """Draws streaks; amount from 0 to 1, a colour of blue, green and red, any finite time."""
+    cdef float values[3]
+    values[0], values[1], values[2] = colour
+    with nogil:
+        draw_rain(&pixels[0, 0], <int> pixels.shape[1], <int> pixels.shape[0], amount, values,
+                  time_s)

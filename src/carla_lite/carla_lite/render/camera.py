@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from carla_lite.render._picture import grey
+from carla_lite.render._picture import grey, rain
 from carla_lite.render.scene import Scene
 from carla_lite.render.solids_raster import SolidRaster
 from carla_lite.render.view import Vector, View, rotation_matrix
@@ -55,6 +55,8 @@ class PinholeCamera:
         rotation_deg: Vector,
         solids: Solids | None = None,
         out: NDArray[np.uint8] | None = None,
+        *,
+        time_s: float = 0.0,
     ) -> NDArray[np.uint8]:
         """Takes a colour picture.
 
@@ -64,12 +66,13 @@ class PinholeCamera:
             rotation_deg: pitch, yaw, roll.
             solids: SOLID (K,), what moves in this frame; nothing if None.
             out: uint8 (height, width, 4), C-contiguous, to draw into; a new one if None.
+            time_s: Of the world; rain falls by it.
 
         Returns:
             uint8 (height, width, 4), BGRA, alpha 255.
 
         Raises:
-            CameraSettingsError: The pose is not finite or `out` has another shape or dtype.
+            CameraSettingsError: Pose or time is not finite or `out` has another shape or dtype.
             InvalidSolidsError: `solids` does not hold solids.
         """
         view = self._view(location_m, rotation_deg)
@@ -80,7 +83,12 @@ class PinholeCamera:
         pixels = out.view(np.uint32)[..., 0]
         scene.backdrop.draw(pixels, view.focal_px, view.location, view.rotation)
         moving = _NONE if solids is None else solids
-        self._raster.draw(view, scene.static, moving, scene.look, pixels)
+        look = scene.look
+        self._raster.draw(view, scene.static, moving, look, pixels)
+        if look.rain > 0.0:
+            if not math.isfinite(time_s):
+                raise CameraSettingsError(f"the time is {time_s}: use finite seconds")
+            rain(pixels, look.rain, look.mist, time_s)
         return out
 
     def render_grey(
@@ -90,13 +98,17 @@ class PinholeCamera:
         rotation_deg: Vector,
         solids: Solids | None = None,
         out: NDArray[np.uint8] | None = None,
+        *,
+        time_s: float = 0.0,
     ) -> NDArray[np.uint8]:
         """Takes a grey picture: `render`'s luma, uint8 (height, width). Arguments as there."""
         if out is None:
             out = np.empty((self.height, self.width), np.uint8)
         else:
             _check_out(out, (self.height, self.width), np.uint8)
-        self._colours = self.render(scene, location_m, rotation_deg, solids, self._colours)
+        self._colours = self.render(
+            scene, location_m, rotation_deg, solids, self._colours, time_s=time_s
+        )
         grey(self._colours.view(np.uint32)[..., 0], out)
         return out
 

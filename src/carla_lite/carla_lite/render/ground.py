@@ -11,13 +11,13 @@ from carla_lite.render._painting import colour, halve
 from carla_lite.render.look import Colour, Look
 from carla_lite.render.painting import Painting
 from carla_lite.render.textures import TILE, asphalt_tile, grass_tile, wear_tile
-from carla_lite.roads import RoadNetwork
+from carla_lite.roads import LaneStrip, RoadNetwork, lane_strips
 
 TEXEL_M = 0.125
 LEVELS = 7
 MAX_TEXELS = 16_000_000
 _MARGIN_M = 12.0
-_BAND_ROWS = 256
+_BAND_ROWS = 128
 PADDING = 4
 """Bytes after a raster of bytes, which compiled code reads four at a time."""
 
@@ -63,16 +63,17 @@ class Ground:
             rng: Draws cracks and patches.
             coarseness: How often to double the texels; large maps get coarser ones by themselves.
         """
+        strips = lane_strips(network, step_m=1.0)
         texel_m = TEXEL_M * 2**coarseness
         while True:
-            first, size = _frame(network.bounds, texel_m)
+            first, size = _frame(strips, texel_m)
             if size[0] * size[1] <= MAX_TEXELS:
                 break
             texel_m *= 2
         block_m = texel_m * 2 ** (LEVELS - 1)
         origin = (float(first[0] * block_m), float(first[1] * block_m))
         columns, rows = (int(n) for n in size)
-        painting = Painting(network, look, rng, (rows, columns), origin, texel_m)
+        painting = Painting(network, strips, look, rng, (rows, columns), origin, texel_m)
 
         levels, total = _layout((rows, columns), first)
         texels = np.empty(total, np.uint32)
@@ -138,14 +139,12 @@ def pack(colour: Colour) -> int:
     return b | g << 8 | r << 16 | 128 << 24
 
 
-def _frame(
-    bounds: tuple[float, float, float, float], texel_m: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _frame(strips: list[LaneStrip], texel_m: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First block and number of texels, each along x and y; blocks are texels of the last level."""
     block_m = texel_m * 2 ** (LEVELS - 1)
-    x0, y0, x1, y1 = bounds
-    first = np.floor((np.array([x0, y0]) - _MARGIN_M) / block_m).astype(np.int64)
-    last = np.ceil((np.array([x1, y1]) + _MARGIN_M) / block_m).astype(np.int64)
+    points = np.concatenate([strip.outer for strip in strips])
+    first = np.floor((points.min(axis=0) - _MARGIN_M) / block_m).astype(np.int64)
+    last = np.ceil((points.max(axis=0) + _MARGIN_M) / block_m).astype(np.int64)
     return first, (last - first) << (LEVELS - 1)
 
 

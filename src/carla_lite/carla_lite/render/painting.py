@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 
 from carla_lite.render._painting import stroke
 from carla_lite.render.look import Look
-from carla_lite.render.textures import TILE, tile_noise
-from carla_lite.roads import DRIVABLE, PAVED, WALKABLE, LaneStrip, RoadNetwork, lane_strips
+from carla_lite.render.textures import TILE, deviations, tile_noise
+from carla_lite.roads import DRIVABLE, PAVED, WALKABLE, LaneStrip, RoadNetwork
 from carla_lite.roads.furniture import Crosswalk, StopLine
 from carla_lite.roads.marks import PaintedLine, painted_lines
 
@@ -40,10 +41,10 @@ class _Strokes:
 
     parts: list[NDArray[np.float32]] = field(default_factory=list)
 
-    def add(self, points: Floats, half: float, ramp: float, value: int) -> None:
-        """A polyline (N, 2)."""
-        segments = np.empty((len(points) - 1, 7), np.float32)
-        segments[:, 0:2], segments[:, 2:4] = points[:-1], points[1:]
+    def add(self, starts: Floats, ends: Floats, half: float, ramp: float, value: int) -> None:
+        """Segments between points, each (N, 2)."""
+        segments = np.empty((len(starts), 7), np.float32)
+        segments[:, 0:2], segments[:, 2:4] = starts, ends
         segments[:, 4:] = half, ramp, value
         self.parts.append(segments)
 
@@ -58,12 +59,22 @@ class _Strokes:
         stroke(mask, near)
 
 
+class _Outline(NamedTuple):
+    """A polygon in sixteenths of texels, the mask's value within, and its first and last row."""
+
+    points: NDArray[np.int32]
+    value: int
+    top: int
+    low: int
+
+
 class Painting:
     """All that is drawn on a raster of `shape` texels whose first corner is at `origin_m`."""
 
     def __init__(
         self,
         network: RoadNetwork,
+        strips: list[LaneStrip],
         look: Look,
         rng: np.random.Generator,
         shape: tuple[int, int],
@@ -72,9 +83,8 @@ class Painting:
     ) -> None:
         self._shape, self._texel_m = shape, texel_m
         self._origin = np.asarray(origin_m)
-        self._outlines: list[tuple[int, NDArray[np.int32], int]] = []
+        self._outlines: dict[int, list[_Outline]] = {ASPHALT: [], SIDEWALK: [], SHADE: []}
         self._lines, self._paint = _Strokes(), _Strokes()
-        strips = lane_strips(network, step_m=1.0)
         for strip in strips:
             mask = _PAVED.get(strip.lane.kind)
             if mask is not None:
@@ -120,18 +130,22 @@ class Painting:
 
     def _outline(self, mask: int, points: Floats, value: int) -> None:
         fixed = np.round(self._texels(points) * 16).astype(np.int32)
-        self._outlines.append((mask, fixed, value))
+        top, low = int(fixed[:, 1].min()) >> 4, int(fixed[:, 1].max()) >> 4
+        self._outlines[mask].append(_Outline(fixed, value, top, low))
 
     def _fill(self, kind: int, mask: Pixels, first_row: int) -> None:
         """Fills the outlines of one mask as far as they reach into a band."""
-        for of, outline, value in self._outlines:
-            top, low = outline[:, 1].min() >> 4, outline[:, 1].max() >> 4
-            if of == kind and low >= first_row - 1 and top <= first_row + len(mask):
-                shifted = outline - np.array([0, 16 * first_row], np.int32)
-                cv2.fillPoly(mask, [shifted], value, cv2.LINE_AA, 4)
+        for outline in self._outlines[kind]:
+            if outline.low >= first_row - 1 and outline.top <= first_row + len(mask):
+                shifted = outline.points - np.array([0, 16 * first_row], np.int32)
+                cv2.fillPoly(mask, [shifted], outline.value, cv2.LINE_AA, 4)
 
     def _line(self, points: Floats, width_m: float, value: int) -> None:
-        self._lines.add(self._texels(points), 0.5 * width_m / self._texel_m, 1.0, value)
+        self._segments(points[:-1], points[1:], width_m, value)
+
+    def _segments(self, starts: Floats, ends: Floats, width_m: float, value: int) -> None:
+        half = 0.5 * width_m / self._texel_m
+        self._lines.add(self._texels(starts), self._texels(ends), half, 1.0, value)
 
     def _pave(self, strip: LaneStrip) -> None:
         """Kerb, gutter and the joints of a sidewalk's slabs."""
@@ -141,9 +155,7 @@ class Painting:
         self._line(strip.inner + 0.5 * KERB_WIDTH_M * across, KERB_WIDTH_M, 255)
         # Joints follow the strip's own samples, which are about a slab apart.
         along = 0.08 * (strip.outer - strip.inner)
-        joints = np.stack([strip.inner + along, strip.outer - along], axis=1)
-        for joint in joints:
-            self._line(joint, 0.07, 50)
+        self._segments(strip.inner + along, strip.outer - along, 0.07, 50)
         self._line(strip.centre, 0.07, 60)
 
     def _mark(self, line: PaintedLine) -> None:
@@ -151,14 +163,19 @@ class Painting:
         if line.pattern == "solid":
             self._stripe(line.points, line.width_m, value)
             return
-        s_m, points = line.s_m, line.points
-        for start in np.arange(s_m[0] + GAP_M / 2, s_m[-1], DASH_M + GAP_M):
-            s = np.linspace(start, min(start + DASH_M, s_m[-1]), 4)
-            dash = np.column_stack([np.interp(s, s_m, points[:, i]) for i in (0, 1)])
-            self._stripe(dash, line.width_m, value)
+        first = np.arange(line.s_m[0] + GAP_M / 2, line.s_m[-1], DASH_M + GAP_M)
+        # Three segments a dash follow a curve.
+        s_m = np.minimum(first[:, None] + np.linspace(0.0, DASH_M, 4), line.s_m[-1])
+        dashes = np.stack([np.interp(s_m, line.s_m, line.points[:, i]) for i in (0, 1)], axis=-1)
+        starts, ends = dashes[:, :-1].reshape(-1, 2), dashes[:, 1:].reshape(-1, 2)
+        self._dashes(starts, ends, line.width_m, value)
 
     def _stripe(self, points: Floats, width_m: float, value: int = 255) -> None:
-        self._paint.add(self._texels(points), 0.5 * width_m / self._texel_m, 2.0, value)
+        self._dashes(points[:-1], points[1:], width_m, value)
+
+    def _dashes(self, starts: Floats, ends: Floats, width_m: float, value: int) -> None:
+        half = 0.5 * width_m / self._texel_m
+        self._paint.add(self._texels(starts), self._texels(ends), half, 2.0, value)
 
     def _zebra(self, crosswalk: Crosswalk) -> None:
         """Bars along the street; each as two strokes, whose ends are less round than one's."""
@@ -204,7 +221,7 @@ class Painting:
     def _shade(self, lanes: list[LaneStrip], look: Look) -> Pixels:
         """Wheel tracks and stains, drawn coarse; uint8, one texel for 4 x 4."""
         rows, columns = (n // _SOFT for n in self._shape)
-        blotches = 128 + 5 * tile_noise()[0][:: _SOFT // 2, :: _SOFT // 2]
+        blotches = 128 + 5 * deviations(tile_noise()[0][:: _SOFT // 2, :: _SOFT // 2])
         repeats = (rows * 2 // TILE + 1, columns * 2 // TILE + 1)
         tracks = np.zeros((rows, columns), np.uint8)
         for lane in lanes:

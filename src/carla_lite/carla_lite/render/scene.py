@@ -24,7 +24,7 @@ Quality = Literal["low", "high"]
 
 _LAMPS = (math.inf, math.inf)
 """Stands for the shadows' direction when lamps are baked instead."""
-_LAMPLIGHT = (0.34, 0.56, 0.70)
+_LAMPLIGHT = (0.46, 0.74, 0.92)
 _STEP = 0.05
 """Shadows are baked anew when their ends move by this share of the height and their length."""
 _FAINT = 0.02
@@ -47,15 +47,14 @@ class Scene:
         static: StaticSolids,
         lamps_m: NDArray[np.float64],
         fine_day: Look,
-        rng: np.random.Generator,
+        sky: Sky,
         shadows: bool,
     ) -> None:
         """See `build`."""
         self.ground, self.static, self._lamps_m = ground, static, lamps_m
-        self._fine_day = fine_day
+        self._fine_day, self._sky = fine_day, sky
         self._light: GroundLight | None = None
         self._baked: tuple[float, float] | None = None
-        self._sky = Sky(rng)
         levels = np.zeros((len(ground.levels), 13), np.int32)
         levels[:, :9] = ground.levels
         if shadows:
@@ -98,10 +97,11 @@ class Scene:
         """
         rng = np.random.default_rng((zlib.crc32(network.name.encode()), seed))
         look = Look.random(rng)
+        sky = Sky(rng)
         ground = Ground.build(network, look, rng, coarseness=int(quality == "low"))
         static = StaticSolids.build(empty() if solids is None else solids)
         lamps = np.empty((0, 3)) if lamps_m is None else lamps_m
-        scene = Scene(ground, static, lamps, look, rng, quality == "high")
+        scene = Scene(ground, static, lamps, look, sky, quality == "high")
         if weather is not None:
             scene.set_weather(weather)
         return scene

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from carla_lite.render._painting import halve
 from carla_lite.render._picture import colour
 from carla_lite.render.look import Look
-from carla_lite.render.textures import Floats, spectral_noise
+from carla_lite.render.textures import Floats, deviations, kept, spectral_noise
 
 LEVELS = 4
 WIDTH, HEIGHT = 2048, 320
@@ -93,8 +93,8 @@ def _angles() -> tuple[Floats, Floats, Floats]:
 
 
 @cache
-def _cloud_noise() -> Floats:
-    return spectral_noise(_CLOUDS, 1.9, seed=16, stretch=3.0, cutoff=1.5)
+def _cloud_noise() -> NDArray[np.int8]:
+    return kept(spectral_noise(_CLOUDS, 1.9, seed=16, stretch=3.0, cutoff=1.5))
 
 
 def _panorama(rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -108,7 +108,7 @@ def _panorama(rng: np.random.Generator) -> NDArray[np.uint8]:
     at_column = np.broadcast_to(turned.astype(np.float32), elevation.shape)
     at_row = (1.0 - elevation / _CLOUD_TOP_RAD) * rows
     clouds = cv2.remap(
-        _cloud_noise(),
+        deviations(_cloud_noise()),
         at_column,
         at_row.astype(np.float32),
         cv2.INTER_LINEAR,

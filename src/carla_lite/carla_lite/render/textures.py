@@ -34,20 +34,32 @@ def spectral_noise(
     fy = np.fft.fftfreq(rows)[:, None] * rows
     fx = np.fft.rfftfreq(columns)[None, :] * columns / stretch
     frequency = np.hypot(fy, fx)
-    gain = np.where(frequency > cutoff, np.maximum(frequency, 1.0) ** -exponent, 0.0)
+    gain = np.where(frequency > cutoff, np.maximum(frequency, 1.0) ** -exponent, 0.0).astype(
+        np.float32
+    )
     noise = np.fft.irfft2(np.fft.rfft2(white) * gain, s=shape)
     result: Floats = ((noise - noise.mean()) / noise.std()).astype(np.float32)
     return result
 
 
+def kept(noise: Floats) -> NDArray[np.int8]:
+    """Noise of unit deviation in a byte each, as it is kept for later maps; see `deviations`."""
+    return np.clip(np.round(32 * noise), -127, 127).astype(np.int8)
+
+
+def deviations(noise: NDArray[np.int8]) -> Floats:
+    """What `kept` has kept."""
+    return noise * np.float32(1 / 32)
+
+
 @cache
-def tile_noise() -> tuple[Floats, Floats, Floats]:
-    """Three float32 (TILE, TILE) noises over 64 m: blotches of metres, mottling, grain."""
+def tile_noise() -> tuple[NDArray[np.int8], ...]:
+    """Three `kept` (TILE, TILE) noises over 64 m: blotches of metres, mottling, grain."""
     shape = (TILE, TILE)
     return (
-        spectral_noise(shape, 1.7, seed=11, cutoff=2.0),
-        spectral_noise(shape, 0.9, seed=12, cutoff=8.0),
-        spectral_noise(shape, 0.15, seed=13, cutoff=16.0),
+        kept(spectral_noise(shape, 1.7, seed=11, cutoff=2.0)),
+        kept(spectral_noise(shape, 0.9, seed=12, cutoff=8.0)),
+        kept(spectral_noise(shape, 0.15, seed=13, cutoff=16.0)),
     )
 
 
@@ -55,29 +67,28 @@ def tile_noise() -> tuple[Floats, Floats, Floats]:
 def detail_tile() -> Pixels:
     """uint8 (TILE * TILE + 4,) around 128: the grain of the ground at a centimetre, seen close up,
     row by row; compiled code reads four bytes at a time."""
-    grain = 0.75 * spectral_noise((TILE, TILE), 0.35, seed=14, cutoff=12.0)
-    grain += 0.5 * spectral_noise((TILE, TILE), 1.2, seed=15, cutoff=6.0)
+    grain = 0.9 * spectral_noise((TILE, TILE), 0.5, seed=14, cutoff=8.0)
     return np.pad(np.clip(128 + 34 * grain, 0, 255).astype(np.uint8).ravel(), (0, 4))
 
 
 @cache
 def asphalt_tile() -> Pixels:
     """uint8 (TILE, TILE) around 128: brightness of asphalt and stone."""
-    blotches, mottling, grain = tile_noise()
+    blotches, mottling, grain = map(deviations, tile_noise())
     return np.clip(128 + 4 * blotches + 2.2 * mottling + 4.5 * grain, 0, 255).astype(np.uint8)
 
 
 @cache
 def wear_tile() -> Pixels:
     """uint8 (TILE, TILE), evenly spread over 0..255: where paint chips off first."""
-    _, mottling, grain = tile_noise()
+    _, mottling, grain = map(deviations, tile_noise())
     noise = 0.8 * mottling[::-1] + 0.6 * grain
     return np.asarray(cv2.equalizeHist(np.clip(128 + 40 * noise, 0, 255).astype(np.uint8)))
 
 
 def grass_tile(look: Look) -> NDArray[np.uint32]:
     """uint32 (TILE, TILE) BGRA, alpha 128 (no paint)."""
-    blotches, mottling, grain = tile_noise()
+    blotches, mottling, grain = map(deviations, tile_noise())
     dryness = np.clip(0.28 + 0.20 * blotches + 0.10 * mottling, 0.0, 1.0)
     light = 1.0 + 0.05 * mottling[:, ::-1] + 0.12 * grain
     tile = np.full((TILE, TILE, 4), 128, np.uint8)

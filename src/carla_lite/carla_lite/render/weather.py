@@ -9,7 +9,7 @@ from carla_lite.render.look import Colour, Gain, Look, blend, direction
 
 _NIGHT_ZENITH: Colour = (34.0, 18.0, 12.0)
 _NIGHT_HORIZON: Colour = (52.0, 34.0, 26.0)
-_NIGHT_LIGHT: Gain = (0.20, 0.15, 0.12)
+_NIGHT_LIGHT: Gain = (0.22, 0.17, 0.14)
 _MOONLIGHT: Gain = (0.07, 0.06, 0.04)
 _SUNSET: Colour = (80.0, 140.0, 235.0)
 _LOW_SUN: Gain = (0.45, 0.75, 1.0)
