@@ -1,10 +1,11 @@
 """What leaves the rows of bodies every tick, compiled: snapshot records and solids."""
 
-from libc.math cimport cos, fmod, sin
+from libc.math cimport cos, fmax, fmin, fmod, sin
 
 from carla_lite.world._body cimport VEHICLE, WALKER, Body, rows_of
 
 cdef double DEGREES = 57.29577951308232
+cdef double FAR_M = 999_000.0
 
 # As `carla_lite.scenery.solids` and CARLA's VehicleLightState number them.
 cdef enum:
@@ -133,6 +134,11 @@ cdef inline unsigned char lamps_of(const Body* body) noexcept nogil:
     return lamps
 
 
+cdef inline float in_sight(double metres) noexcept nogil:
+    """Within what cameras take for a place, however far a body has driven or been thrown."""
+    return <float>fmin(fmax(metres, -FAR_M), FAR_M)
+
+
 def place_solids(
     unsigned char[::1] rows, const int[::1] owners, const unsigned char[::1] parts,
     unsigned char[::1] out,
@@ -165,9 +171,9 @@ def place_solids(
             c, s = cos(body.yaw), sin(body.yaw)
             lamps = lamps_of(body)
         solid[0] = part[0]
-        solid.centre[0] = body.x + c * part.centre[0] - s * part.centre[1]
-        solid.centre[1] = body.y + s * part.centre[0] + c * part.centre[1]
-        solid.centre[2] = body.z + part.centre[2]
+        solid.centre[0] = in_sight(body.x + c * part.centre[0] - s * part.centre[1])
+        solid.centre[1] = in_sight(body.y + s * part.centre[0] + c * part.centre[1])
+        solid.centre[2] = in_sight(body.z + part.centre[2])
         solid.heading[0], solid.heading[1] = c, s
         solid.lights, solid.id = lamps, body.id
         part += 1
