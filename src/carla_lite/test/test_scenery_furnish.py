@@ -187,6 +187,16 @@ def test_every_solid_lies_in_the_box_of_its_object_and_bears_its_tag(name: str) 
         assert part["tag"] == thing.tag
 
 
+def test_nothing_hides_where_lights_and_signs_stand_or_people_cross() -> None:
+    network, shapes = network_of("LiteTown01"), corners(scenery_of("LiteTown01"))
+    assert len(network.signals) > 20 and len(network.crosswalks) > 10
+    feet = np.array([(s.x_m, s.y_m) for s in network.signals])
+    squares = feet[:, None] + 0.4 * np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)])
+    assert overlapping(shapes, squares) == []
+    walks = np.array([walk.corners for walk in network.crosswalks if len(walk.corners) == 4])
+    assert len(walks) and overlapping(shapes, walks) == []
+
+
 def test_trees_have_a_trunk_of_wood_below_a_crown() -> None:
     scenery = scenery_of("LiteTown_3")
     tree = next(thing for thing in scenery.objects if thing.name.startswith("Tree"))

@@ -22,6 +22,7 @@ Picture = NDArray[np.uint8]
 
 MAX_SIDE_PX = 8192
 FRACTION_BITS = 4
+_BAND_ROWS = 128
 _CORNERS = np.array([(1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0), (1.0, -1.0)])
 _TURN = np.linspace(0.0, 2 * np.pi, 20, endpoint=False)
 _CIRCLE = np.column_stack([np.cos(_TURN), np.sin(_TURN)])
@@ -224,7 +225,9 @@ def _paint_shadows(
         hull = np.asarray(cv2.convexHull(np.concatenate(both).astype(np.float32)), float)[:, 0]
         cells = np.rint(view.pixels(hull) * 2**FRACTION_BITS).astype(np.int32)
         cv2.fillConvexPoly(mask, cells, 255, cv2.LINE_AA, FRACTION_BITS)
-    # What the sun adds is missing there.
+    # What the sun adds is missing there; band by band, for the sake of memory.
     lit = np.array(look.direct) / (np.array(look.direct) + np.array(look.ambient))
-    darkness = (mask.astype(np.float32) / 255.0)[..., None] * lit.astype(np.float32) * 0.8
-    picture[...] = (picture * (1.0 - darkness)).astype(np.uint8)
+    darkness = (0.8 / 255.0 * lit).astype(np.float32)
+    for first in range(0, len(picture), _BAND_ROWS):
+        part = slice(first, first + _BAND_ROWS)
+        picture[part] = picture[part] * (1.0 - mask[part, :, None] * darkness)

@@ -126,7 +126,8 @@ def _surfaces(
     if length < _LEAST_DIRECTION:
         raise BadArgumentError(f"direction {list(way)} leads nowhere: use a vector of length 1")
     unit = Vector3(*(part / length for part in way))
-    moving, surfaces, gone = world.population.solids(), [], 0.0
+    surfaces: list[Wire] = []
+    moving, gone = world.population.solids(), 0.0
     while len(surfaces) < most and gone < range_m:
         place = [start + gone * part for start, part in zip(origin, unit, strict=True)]
         hits = cast_rays(world.scene, moving, place, [unit], range_m - gone)
