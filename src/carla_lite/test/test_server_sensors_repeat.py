@@ -79,7 +79,7 @@ def stories(running_server: Any, make_rig: type[Rig]) -> Iterator[list[dict[str,
     """What all sensors tell on two fresh servers of one seed and on one of another."""
     collected = []
     for seed in ("11", "11", "12"):
-        with running_server("--map", "LiteTown_4", "--seed", seed) as server:
+        with running_server("--map", "LiteCircuit_4", "--seed", seed) as server:
             collected.append(story(server, make_rig))
     yield collected
 

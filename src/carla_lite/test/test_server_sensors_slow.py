@@ -72,7 +72,7 @@ def test_a_synchronous_world_is_never_ahead_of_a_slow_reader(
     sensor = rig.spawn(f"sensor.{kind}", over_the_road(rig.world), **SENSORS[kind])
     rig.tick()
     frames: list[int] = []
-    ticking = threading.Thread(target=lambda: [frames.append(rig.tick()) for _ in range(6)])
+    ticking = threading.Thread(target=lambda: frames.extend(rig.tick() for _ in range(6)))
     with contextlib.closing(Reader(server.stream_port, sensor.id)) as reader:
         for _ in range(3):  # of which each takes the server a round in which it sees the reader
             rig.world.get_weather()

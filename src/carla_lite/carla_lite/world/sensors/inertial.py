@@ -48,13 +48,11 @@ def _felt_motion(sensor: Sensor, world: World) -> tuple[Vector3, Vector3]:
     carrier = world.actors.get(sensor.parent_id)
     acceleration, yaw_rate = ORIGIN, 0.0
     if isinstance(carrier, Body):
-        yaw_rate = carrier.yaw_rate_rad_s
+        yaw_rate, (x, y, z) = carrier.yaw_rate_rad_s, carrier.acceleration
         place, centre = sensor.transform.location, carrier.transform.location
         inwards = -yaw_rate * yaw_rate  # off the centre a turning carrier pulls towards it
         acceleration = Vector3(
-            carrier.acceleration.x + inwards * (place.x - centre.x),
-            carrier.acceleration.y + inwards * (place.y - centre.y),
-            carrier.acceleration.z,
+            x + inwards * (place.x - centre.x), y + inwards * (place.y - centre.y), z
         )
     rotation = sensor.transform.rotation
     felt = Vector3(acceleration.x, acceleration.y, acceleration.z + GRAVITY_MPS2)
