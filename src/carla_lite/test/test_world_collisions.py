@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carla_lite.scenery import Material, Shape, Solids, Tag, empty, solid
-from carla_lite.world import Rotation, Transform, Vector3, VehicleControl, World
+from carla_lite.world import Rotation, SpawnError, Transform, Vector3, VehicleControl, World
 from carla_lite.world.body import Body
 from carla_lite.world.collisions import Obstacles, separation
 
@@ -290,3 +290,13 @@ def test_no_contact_makes_anyone_faster_than_the_world_allows() -> None:
     assert world._collider.resolve(world.population, world.obstacles)
     assert math.hypot(*feather.velocity) <= 200.0 * math.sqrt(2.0) + 1e-9
     assert abs(feather.yaw_rate_rad_s) <= 63.0
+
+
+def test_nothing_is_spawned_where_it_would_fall_onto_another() -> None:
+    world = _world()
+    _spawn(world, 0.0)
+    for kind in ("vehicle.audi.tt", "walker.pedestrian.0001"):
+        with pytest.raises(SpawnError, match="collision at spawn position"):
+            world.spawn(kind, Transform(Vector3(1.0, 0.0, 8.0)))
+    world.spawn("static.prop.box01", Transform(Vector3(1.0, 0.0, 8.0)))  # stays up there
+    _spawn(world, 10.0)

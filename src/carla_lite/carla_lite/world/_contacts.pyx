@@ -203,10 +203,12 @@ def separation(const double[::1] first, const double[::1] second):
 
 
 def occupied(unsigned char[::1] row, unsigned char[::1] rows, int count):
-    """Whether the body of `row` overlaps any of `rows`."""
+    """Whether the body of `row` overlaps any of `rows`, now or once it stands on the road."""
     cdef Body* body = rows_of(rows)
     cdef Box box = box_of(rows_of(row)), other
     cdef int i
+    if rows_of(row).physics:
+        box.low = fmin(box.low, 0.0)
     for i in range(count):
         if body[i].collides:
             other = box_of(&body[i])
