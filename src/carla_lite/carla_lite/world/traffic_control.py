@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from carla_lite.roads import RoadNetwork
 from carla_lite.roads.furniture import Signal, StopLine
@@ -16,6 +14,7 @@ from carla_lite.world._traffic_control import heed
 from carla_lite.world.bodies import VEHICLE, Bodies
 from carla_lite.world.errors import UnknownActorError, WrongActorKindError
 from carla_lite.world.geometry import BoundingBox, Rotation, Vector3
+from carla_lite.world.light_stretches import Stretches
 from carla_lite.world.records import Records
 from carla_lite.world.traffic_lights import (
     ELAPSED,
@@ -36,10 +35,6 @@ from carla_lite.world.traffic_signs import (
 if TYPE_CHECKING:
     from carla_lite.world.population import Population
 
-Floats = NDArray[np.float64]
-
-STRETCH_M = 15
-"""So far before its stop line a light concerns a vehicle: braking from 50 km/h takes as much."""
 _LIMIT_TICKS = 4
 """Speed limits are looked up this seldom."""
 
@@ -88,13 +83,14 @@ class TrafficControl:
         self.static_solids: Solids = np.concatenate(poles)
         self.obstacle_solids: Solids = np.concatenate(beside)
         self.head_solids: Solids = np.concatenate(heads)
-        self._stretches = _Stretches(network, list(self.lights))
+        self._stretches = Stretches(network, list(self.lights))
         self._ids = np.array([light.id for light in self.lights.values()], np.uint32)
         self._states = np.zeros(len(self.lights), np.uint8)
         places = {id(group): number for number, group in enumerate(self.groups)}
         self._group_of = np.array([places[id(light.group)] for light in self.lights.values()], int)
         limits = np.unique(network.lane_index.speed_mps)
         self._limit_kmh = float(limits[0]) * 3.6 if len(limits) == 1 else None
+        self._is_street = np.array([r.junction_id is None for r in network.lane_index.lanes], bool)
         self._last_count = 0
         self._unwritten: list[LightGroup] = []
         self._records = np.zeros(len(self.lights), int)
@@ -233,10 +229,12 @@ class TrafficControl:
         rows = bodies.rows
         if self._limit_kmh is not None:
             rows["speed_limit"] = self._limit_kmh
+        if self._limit_kmh is not None or not len(self._is_street):
             return
         index = self._network.lane_index
         places = index.locate(np.column_stack([rows["x"], rows["y"]]), rows["yaw"])
-        found = (places.lane >= 0) & (rows["kind"] == VEHICLE)
+        # In a junction the limit of the road before it goes on: ways touch each other there.
+        found = (places.lane >= 0) & (rows["kind"] == VEHICLE) & self._is_street[places.lane]
         points = index.points_at(places.lane[found], places.along_m[found])
         rows["speed_limit"][found] = 3.6 * index.speed_mps[points]
 
@@ -256,48 +254,3 @@ def _is_on_lane(network: RoadNetwork, signal: Signal) -> bool:
     index = network.lane_index
     width = index.width_m[index.start[place.lane] : index.start[place.lane + 1]].max()
     return place.distance_m < width / 2.0
-
-
-class _Stretches:
-    """The pieces of lane before the stop lines of lights, as compiled code takes them.
-
-    Attributes:
-        lines: float64 (M, STRETCH_M + 1, 2), centres from the line backwards, a metre apart.
-        points: int32 (M,), how many of them there are.
-        half_widths: float64 (M,), of the lanes.
-        middles: float64 (M, 3), x, y and radius of a circle around each stretch.
-        light_of: int32 (M,), which light.
-    """
-
-    def __init__(self, network: RoadNetwork, signal_ids: list[str]) -> None:
-        number = {signal_id: index for index, signal_id in enumerate(signal_ids)}
-        rows = list(_lines_back(network, number))
-        self.lines: Floats = np.zeros((len(rows), STRETCH_M + 1, 2))
-        self.points = np.array([len(line) for _, line, _ in rows], np.int32)
-        self.half_widths = np.array([width / 2.0 for _, _, width in rows])
-        self.middles: Floats = np.zeros((len(rows), 3))
-        self.light_of = np.array([light for light, _, _ in rows], np.int32)
-        for row, (_, line, width) in enumerate(rows):
-            self.lines[row, : len(line)] = line
-            middle = line.mean(axis=0)
-            radius = float(np.hypot(*(line - middle).T).max()) + width
-            self.middles[row] = *middle, radius
-
-
-def _lines_back(
-    network: RoadNetwork, number: dict[str, int]
-) -> Iterator[tuple[int, Floats, float]]:
-    """For each stop line of a light: which light, the lane's centre backwards, its width."""
-    index = network.lane_index
-    for stop in network.stop_lines:
-        row = index.row.get((stop.road_id, stop.section, stop.lane_id), -1)
-        if stop.signal_id not in number or row < 0:
-            continue
-        line_m = index.along(row, stop.s_m)
-        count = min(STRETCH_M, int(line_m)) + 1
-        if count >= 2:
-            places = line_m - np.arange(count, dtype=np.float64)
-            poses = index.poses(np.full(count, row, np.int32), places)
-            (x0, y0), (x1, y1) = stop.start, stop.end
-            width = float(np.hypot(x1 - x0, y1 - y0))
-            yield number[stop.signal_id], poses[:, :2], width
