@@ -32,11 +32,12 @@ INLINE double end_of_face(const Face *face, int column, int row, int right, int 
     for (int k = 0; k < 4; k++) {
         const Form *e = &face->edge[k];
         double here = at(e, column, row), way = right * e->a + down * e->b;
-        if (here + way >= 0.0) continue;
+        if (here + way > 1e-6 * fabs(way)) continue; /* a neighbour on the edge is outside */
         double end = -here / way;
         if (end < share) share = end, along = fabs(right * e->b + down * e->a) > fabs(way);
     }
-    return share > 1.0 || along ? -1.0 : share > 0.0 ? share : 0.0;
+    if (share == 2.0 || along) return -1.0;
+    return share < 1.0 ? (share > 0.0 ? share : 0.0) : 1.0;
 }
 
 /* share of 256 of `b`, the rest of `a` */

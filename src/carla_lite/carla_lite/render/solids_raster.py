@@ -132,6 +132,10 @@ class SolidRaster:
                 f"the view is {view.width} x {view.height}: this raster is made for "
                 f"{self._shape[1]} x {self._shape[0]} pixels"
             )
+        if not view.location[2] > 0.0:
+            raise ValueError(
+                f"the view is from z = {view.location[2]} m: raise it above the ground, z = 0"
+            )
         if out.shape != self._shape or out.dtype != dtype or not out.flags.c_contiguous:
             raise ValueError(
                 f"the output is {out.dtype} {out.shape}: use a C-contiguous "
