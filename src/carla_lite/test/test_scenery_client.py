@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import carla
 import pytest
 
+from carla_lite.render import PinholeCamera
 from carla_lite.roads import make_map
 from carla_lite.scenery import Scenery, Tag, furnish
 from carla_lite.show.link import Link
+from carla_lite.world import World
+from carla_lite.world.weather_presets import preset
 
 MAP = "LiteTown_3"
 FAR = 1000.0
@@ -236,6 +240,27 @@ def test_street_lamps_come_on_at_night_and_stay_as_a_client_switches_them(town: 
         colour = told[light.id].color
         assert (colour.r, colour.g, colour.b) == (10, 20, 30)
     assert sum(not light.is_on for light in told.values()) == 3
+
+
+def test_the_light_of_a_lamp_that_is_switched_off_is_gone_from_the_pictures() -> None:
+    world = World(MAP, seed=0)
+    world.set_weather(preset("ClearNight"))
+    lamp = next(iter(world.surroundings.lamps.values()))
+    camera = PinholeCamera(64, 64, 60.0)
+    above = (lamp.location.x, lamp.location.y, 4.0)
+
+    def brightness() -> float:
+        return float(camera.render_grey(world.scene, above, (-90.0, 0.0, 0.0)).mean())
+
+    lit = brightness()
+    world.switch_lamps([replace(lamp, is_on=False)])
+    dark = brightness()
+    assert dark < 0.8 * lit
+    world.switch_lamps([replace(lamp, is_on=True)])
+    assert brightness() == lit
+    world.switch_lamps([replace(lamp, is_on=None)])
+    world.set_day_night_cycle(active=False)
+    assert brightness() <= dark
 
 
 # Debug shapes

@@ -32,7 +32,7 @@ _FAINT = 0.02
 
 
 class Scene:
-    """What every camera on a map shares; changed by nothing but `set_weather`.
+    """What every camera on a map shares; changed only by the methods called `set_...`.
 
     Attributes:
         ground: The raster.
@@ -121,6 +121,14 @@ class Scene:
         self._baked = None
         self._bake()
 
+    def set_lamps(self, lamps_m: NDArray[np.float64]) -> None:
+        """Changes where street lamps shine at night: float64 (L, 3), x, y, z in metres."""
+        self._lamps_m = lamps_m
+        self.backdrop.set_shading(_shading(self.look, bool(len(lamps_m))))
+        if self.look.night:
+            self._baked = None
+            self._bake()
+
     def ground_tags(self, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> NDArray[np.uint8]:
         """CARLA's semantic tags of the ground at N finite places: uint8 (N,)."""
         tags = np.empty(len(x_m), np.uint8)
@@ -145,7 +153,8 @@ class Scene:
             away = _LAMPS
         elif max(look.direct) > _FAINT:
             flat = math.hypot(*look.sun[:2])
-            away = tuple(-look.shadow_length * a / max(flat, 1e-9) for a in look.sun[:2])
+            scale = -look.shadow_length / max(flat, 1e-9)
+            away = scale * look.sun[0], scale * look.sun[1]
         else:
             return
         if away == self._baked:

@@ -166,7 +166,7 @@ def query_lights_state(simulation: Simulation, client: Wire) -> Wire:
 @_void
 def update_lights_state(simulation: Simulation, client: Wire, lights: Wire, leaves: Wire) -> None:
     """Switches street lamps; from then on dusk and dawn leave them alone."""
-    simulation.world.surroundings.switch(
+    simulation.world.switch_lamps(
         _decode_lamp(item) for item in codec.decode_list(lights, None, "lights")
     )
 
@@ -174,7 +174,7 @@ def update_lights_state(simulation: Simulation, client: Wire, lights: Wire, leav
 @_void
 def update_day_night_cycle(simulation: Simulation, client: Wire, active: Wire) -> None:
     """Whether street lamps follow the sun."""
-    simulation.world.surroundings.day_night_cycle = codec.decode_bool(active, "active")
+    simulation.world.set_day_night_cycle(codec.decode_bool(active, "active"))
 
 
 def _decode_lamp(value: Wire) -> StreetLamp:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from carla_lite.roads import RoadNetwork
 from carla_lite.scenery import EnvironmentObject, Scenery, Solids, furnish
@@ -103,6 +104,15 @@ class Surroundings:
         if lamp.is_on is not None:
             return lamp.is_on
         return self.day_night_cycle and weather.sun_altitude_angle < DUSK_DEG
+
+    def shining(self) -> NDArray[np.float64]:
+        """Float64 (L, 3), x, y, z in metres of the lamps that shine when it is dark."""
+        lit = [
+            lamp.location
+            for lamp in self.lamps.values()
+            if (self.day_night_cycle if lamp.is_on is None else lamp.is_on)
+        ]
+        return np.array(lit, np.float64).reshape(-1, 3)
 
     def switch(self, lamps: Iterable[StreetLamp]) -> None:
         """Changes lamps, all but their places; unknown ids do nothing.

@@ -1,6 +1,6 @@
 """One simulated world: a map, the actors on it and the passing of time. Needs no socket."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cached_property
 
 import numpy as np
@@ -29,7 +29,7 @@ from carla_lite.world.prop_blueprints import PROPS
 from carla_lite.world.sensor_blueprints import CAMERAS, SENSORS
 from carla_lite.world.sensors import Instrument, Reading, make_instrument
 from carla_lite.world.snapshot import WorldSnapshot, snapshot_of
-from carla_lite.world.surroundings import Surroundings
+from carla_lite.world.surroundings import StreetLamp, Surroundings
 from carla_lite.world.traffic_control import TrafficControl
 from carla_lite.world.vehicle import Vehicle
 from carla_lite.world.vehicle_blueprints import VEHICLES
@@ -150,12 +150,11 @@ class World:
     @cached_property
     def scene(self) -> Scene:
         """What sensors see of the map; built when the first one looks."""
-        surroundings = self.surroundings
         return Scene.build(
             self.network,
             self.static_solids,
             self.seed,
-            lamps_m=surroundings.scenery.lamps,
+            lamps_m=self.surroundings.shining(),
             weather=_conditions(self.weather),
             quality=self.quality,
         )
@@ -316,6 +315,24 @@ class World:
             self.__dict__.pop("obstacles", None)
             if "scene" in self.__dict__:
                 self.scene.set_solids(self.static_solids)
+
+    def switch_lamps(self, lamps: Iterable[StreetLamp]) -> None:
+        """Switches street lamps; from then on dusk and dawn leave them alone.
+
+        Raises:
+            InvalidValueError: a number is out of range; then nothing changes.
+        """
+        self.surroundings.switch(lamps)
+        self._light_lamps()
+
+    def set_day_night_cycle(self, active: bool) -> None:
+        """Whether street lamps follow the sun as long as nobody switches them."""
+        self.surroundings.day_night_cycle = active
+        self._light_lamps()
+
+    def _light_lamps(self) -> None:
+        if "scene" in self.__dict__:
+            self.scene.set_lamps(self.surroundings.shining())
 
     @property
     def static_solids(self) -> Solids:
