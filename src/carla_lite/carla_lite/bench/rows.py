@@ -85,15 +85,19 @@ class Drive:
         """Steers a little, ticks, and takes every picture of the new frame.
 
         Raises:
-            MissingFrameError: another frame came, or one of another size.
-            queue.Empty: none came.
+            MissingFrameError: another frame came, or one of another size, or none.
         """
         steer = 0.1 if self.ticks % 2 else -0.1  # the client keeps equal commands to itself
         self._car.apply_control(carla.VehicleControl(throttle=0.4, steer=steer))
         frame = self._world.tick()
         self.ticks += 1
         for inbox, size in self._inboxes:
-            got = inbox.get(timeout=_TIMEOUT_S)
+            try:
+                got = inbox.get(timeout=_TIMEOUT_S)
+            except queue.Empty:
+                raise MissingFrameError(
+                    f"a camera sent no picture of frame {frame} within {_TIMEOUT_S:.0f} s"
+                ) from None
             if got != (frame, size):
                 raise MissingFrameError(f"frame and bytes are {got}, not {(frame, size)}")
             self.pictures += 1

@@ -3,36 +3,14 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from carla_lite.bench.process import running_server
+from carla_lite.bench.result import Result
 from carla_lite.bench.rows import Row, driving
-from carla_lite.bench.timing import Timing, measure
+from carla_lite.bench.timing import measure
+from carla_lite.bench.worlds import Drives
 
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One row as measured.
-
-    Attributes:
-        name: the row's.
-        goal: ticks per second wanted.
-        map_name: where it drove.
-        timing: of whole ticks, seen by the client.
-        pictures: camera frames received, each checked for its frame number and size.
-        server_ms: processor time of the server per tick.
-        server_rss_mb: its resident memory at the end.
-        pinned: whether server and client had cores of their own.
-    """
-
-    name: str
-    goal: float
-    map_name: str
-    timing: Timing
-    pictures: int
-    server_ms: float | None
-    server_rss_mb: float | None
-    pinned: bool
+WORLDS_ROW, WORLDS_GOAL = "world_84x84_grey", 15_000.0
 
 
 def split_cores() -> tuple[set[int] | None, set[int] | None]:
@@ -55,6 +33,29 @@ def pinned_to(cores: set[int] | None) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def run_worlds(map_name: str, seconds: float, warm_up_s: float) -> Result:
+    """Measures worlds without sockets, in this process, on the core that servers have.
+
+    Raises:
+        UnknownMapError: no such map.
+    """
+    core, _ = split_cores()
+    with pinned_to(core):
+        drives = Drives(map_name)
+        measure(drives.step, warm_up_s)
+        timing = measure(drives.step, seconds)
+    return Result(
+        name=WORLDS_ROW,
+        goal=WORLDS_GOAL,
+        map_name=drives.map_name,
+        timing=timing.divided(len(drives)),
+        pictures=timing.ticks * len(drives),
+        server_ms=None,
+        server_rss_mb=None,
+        pinned=core is not None,
+    )
 
 
 def run_row(row: Row, map_name: str, seconds: float, warm_up_s: float) -> Result:

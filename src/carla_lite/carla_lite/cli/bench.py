@@ -3,12 +3,15 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
+from carla_lite.roads import UnknownMapError
+
 if TYPE_CHECKING:
-    from carla_lite.bench.runner import Result
+    from carla_lite.bench.result import Result
 
 _EXAMPLES = """\
 examples:
@@ -70,8 +73,8 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         from carla_lite.bench.process import ServerDidNotStartError
-        from carla_lite.bench.rows import ROWS
-        from carla_lite.bench.runner import run_row
+        from carla_lite.bench.rows import ROWS, MissingFrameError
+        from carla_lite.bench.runner import WORLDS_ROW, run_row, run_worlds
     except ModuleNotFoundError as error:
         if error.name != "carla":
             raise
@@ -79,18 +82,21 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     if options.soak is not None:
         return _soak(options.soak, options.map, as_json=options.json)
-    names = [row.name for row in ROWS]
+    jobs: dict[str, Callable[..., Result]] = {row.name: partial(run_row, row) for row in ROWS}
+    jobs[WORLDS_ROW] = run_worlds
     for name in options.only or ():
-        if name not in names:
-            parser.error(f"no row is called {name}; there are {', '.join(names)}")
-    rows = [row for row in ROWS if not options.only or row.name in options.only]
-    results = []
-    for row in rows:
+        if name not in jobs:
+            parser.error(f"no row is called {name}; there are {', '.join(jobs)}")
+    results: list[Result] = []
+    for job in [jobs[name] for name in options.only or jobs]:
         try:
-            result = run_row(row, options.map, options.seconds, options.warm_up)
-        except ServerDidNotStartError as error:
+            result = job(options.map, options.seconds, options.warm_up)
+        except (ServerDidNotStartError, UnknownMapError) as error:
             print(f"carla-lite bench: {error}", file=sys.stderr)
             return 2
+        except MissingFrameError as error:
+            print(f"carla-lite bench: {error}", file=sys.stderr)
+            return 1
         results.append(result)
         if not options.json:
             if len(results) == 1:
