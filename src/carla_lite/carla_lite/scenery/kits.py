@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from carla_lite.scenery.ground_plan import footprints
 from carla_lite.scenery.site import Floats
-from carla_lite.scenery.solids import SOLID, Material, Shape, Solids, Tag
+from carla_lite.scenery.solids import LIGHTS_LAMP, SOLID, Material, Shape, Solids, Tag
 
 STOREY_M = 3.0
 EAVES_M = 0.2
@@ -75,6 +75,7 @@ class _Assembly:
         material: Material = Material.PLAIN,
         shape: Shape = Shape.BOX,
         variant: ArrayLike = 0,
+        lights: int = 0,
         only: NDArray[np.bool_] | None = None,
     ) -> None:
         """One part: its centre in the object's frame (along, across, up) and its half extents."""
@@ -88,7 +89,7 @@ class _Assembly:
         part["heading"] = np.column_stack([self._cos, self._sin])
         part["bgr"] = np.broadcast_to(np.asarray(rgb), (len(part), 3))[:, ::-1]
         part["material"], part["shape"], part["variant"] = material, shape, variant
-        part["tag"] = self._tag
+        part["tag"], part["lights"] = self._tag, lights
         owner = np.arange(len(part))
         self._parts.append(part if only is None else part[only])
         self._owners.append(owner if only is None else owner[only])
@@ -234,7 +235,8 @@ def lamps(places: Floats, rng: np.random.Generator) -> tuple[Kit, Floats]:
     built = _Assembly("StreetLamp", Tag.POLE, places)
     built.add((0, 0, 0.4), (0.1, 0.1, 0.4), rgb)
     built.add((0, 0, LAMP_HEIGHT_M / 2), (0.06, 0.06, LAMP_HEIGHT_M / 2), rgb)
-    built.add((0, 0, LAMP_HEIGHT_M), (0.14, LAMP_REACH_M, 0.08), rgb)
+    head = (0.14, LAMP_REACH_M, 0.08)
+    built.add((0, 0, LAMP_HEIGHT_M), head, rgb, lights=LIGHTS_LAMP)
     lights = np.column_stack([places[:, :2], np.full(count, LAMP_HEIGHT_M - 0.1)])
     return built.kit(), lights
 

@@ -88,6 +88,9 @@ LIGHTS_BRAKE, LIGHTS_LOW_BEAM, LIGHTS_REVERSE, LIGHTS_LEFT, LIGHTS_RIGHT = 1, 2,
 LIGHTS_RED, LIGHTS_YELLOW, LIGHTS_GREEN = 1, 2, 4
 """Bits of `lights` on SIGNAL."""
 
+LIGHTS_LAMP = 1
+"""Bit of `lights` on PLAIN: the head of a street lamp, which shines when it is dark."""
+
 Solids = NDArray[np.void]
 
 

@@ -60,7 +60,7 @@ class Surroundings:
 
     Attributes:
         scenery: as the map has it.
-        solids: SOLID (N,), what of it is not hidden; read-only.
+        solids: SOLID (N,), what of it is not hidden, with lamps as they are switched; read-only.
         lamps: the street lamps by id.
         day_night_cycle: whether lamps follow the sun as long as nobody switches them.
     """
@@ -93,11 +93,25 @@ class Surroundings:
         if hidden == self._hidden:
             return False
         self._hidden = hidden
-        ids = np.array(sorted(hidden), np.uint32)
-        solids = self.scenery.solids
-        self.solids = solids[~np.isin(solids["id"], ids)] if hidden else solids
-        self.solids.flags.writeable = False
+        self._rebuild()
         return True
+
+    def _rebuild(self) -> None:
+        """Makes `solids` anew from what is hidden and switched off."""
+        solids = self.scenery.solids
+        shining = {lamp.id for lamp in self.lamps.values() if self._shines(lamp)}
+        dark = sorted(self.lamps.keys() - shining)
+        if dark:
+            solids = solids.copy()
+            solids["lights"][np.isin(solids["id"], np.array(dark, np.uint32))] = 0
+        if self._hidden:
+            solids = solids[~np.isin(solids["id"], np.array(sorted(self._hidden), np.uint32))]
+        solids.flags.writeable = False
+        self.solids = solids
+
+    def _shines(self, lamp: StreetLamp) -> bool:
+        """Whether a lamp shines when it is dark."""
+        return self.day_night_cycle if lamp.is_on is None else lamp.is_on
 
     def is_lit(self, lamp: StreetLamp, weather: Weather) -> bool:
         """Whether a lamp shines."""
@@ -107,12 +121,13 @@ class Surroundings:
 
     def shining(self) -> NDArray[np.float64]:
         """Float64 (L, 3), x, y, z in metres of the lamps that shine when it is dark."""
-        lit = [
-            lamp.location
-            for lamp in self.lamps.values()
-            if (self.day_night_cycle if lamp.is_on is None else lamp.is_on)
-        ]
+        lit = [lamp.location for lamp in self.lamps.values() if self._shines(lamp)]
         return np.array(lit, np.float64).reshape(-1, 3)
+
+    def set_day_night_cycle(self, active: bool) -> None:
+        """Whether lamps follow the sun as long as nobody switches them."""
+        self.day_night_cycle = active
+        self._rebuild()
 
     def switch(self, lamps: Iterable[StreetLamp]) -> None:
         """Changes lamps, all but their places; unknown ids do nothing.
@@ -126,3 +141,4 @@ class Surroundings:
                 self.lamps[lamp.id] = StreetLamp(
                     lamp.id, known.location, lamp.intensity, lamp.group, lamp.rgb, lamp.is_on
                 )
+        self._rebuild()

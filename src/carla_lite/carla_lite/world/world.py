@@ -327,11 +327,12 @@ class World:
 
     def set_day_night_cycle(self, active: bool) -> None:
         """Whether street lamps follow the sun as long as nobody switches them."""
-        self.surroundings.day_night_cycle = active
+        self.surroundings.set_day_night_cycle(active)
         self._light_lamps()
 
     def _light_lamps(self) -> None:
         if "scene" in self.__dict__:
+            self.scene.set_solids(self.static_solids)
             self.scene.set_lamps(self.surroundings.shining())
 
     @property
