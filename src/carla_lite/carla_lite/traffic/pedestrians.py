@@ -83,7 +83,8 @@ class Pedestrians:
 
     @property
     def ids(self) -> list[int]:
-        """Actor ids of the walkers."""
+        """Actor ids of the living walkers."""
+        self._look_up_rows()
         return [person.actor_id for person in self._people]
 
     def _try_spawn(self, way: int) -> None:
@@ -175,7 +176,7 @@ class Pedestrians:
         apart = here[None] - here[:, None]
         along = (apart * ahead[:, None]).sum(axis=-1)
         across = np.abs(apart[..., 0] * ahead[:, None, 1] - apart[..., 1] * ahead[:, None, 0])
-        close: NDArray[np.bool_] = np.any((along > 0.1) & (along < 1.2) & (across < 0.45), axis=1)
+        close: NDArray[np.bool_] = np.any((along > 0.1) & (along < 1.8) & (across < 0.5), axis=1)
         return close
 
     def _look_up_rows(self) -> None:

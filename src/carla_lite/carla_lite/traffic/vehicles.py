@@ -71,7 +71,8 @@ class Vehicles:
 
     @property
     def ids(self) -> list[int]:
-        """Actor ids of the vehicles."""
+        """Actor ids of the living vehicles."""
+        self._look_up_rows()
         return [driver.actor_id for driver in self._drivers]
 
     def _try_spawn(self, place: tuple[int, float]) -> None:

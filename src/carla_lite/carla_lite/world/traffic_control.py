@@ -47,8 +47,8 @@ class TrafficControl:
         lights: the lights among them by signal id.
         groups: the lights of each junction.
         static_solids: poles and sign plates.
-        obstacle_solids: those of them which stand beside the lanes; as in CARLA, nobody bumps into
-            what a map has put on a lane.
+        obstacle_solids: the poles beside the lanes; as in CARLA, nobody bumps into what a map has
+            put on a lane.
         head_solids: the lights' heads with what they show now.
     """
 
@@ -78,7 +78,7 @@ class TrafficControl:
                 pole = sign_solids(signal, actor_id)
             poles.append(pole)
             if not _is_on_lane(network, signal):
-                beside.append(pole)
+                beside.append(pole[pole["tag"] == Tag.POLE])
         self.groups = form_groups(self.lights, network.signals, network.controllers, seed)
         self.static_solids: Solids = np.concatenate(poles)
         self.obstacle_solids: Solids = np.concatenate(beside)
