@@ -172,7 +172,8 @@ class Simulation:
     def _tell(self, collisions: list[Collision]) -> bool:
         """Sends collisions to the sensors that hang on who felt them."""
         world, prompt = self.world, True
-        for sensor in world.actors.values():
+        for stream_id in self.streams.read():  # far fewer than there are actors
+            sensor = world.actors.get(stream_id)
             if not isinstance(sensor, Sensor) or sensor.type_id != COLLISION:
                 continue
             if not self._has_readers(sensor):

@@ -115,6 +115,10 @@ class Streams:
         for reader in [*self._greeting, *self._subscribers]:
             self._leave(reader)
 
+    def read(self) -> list[int]:
+        """The streams that anyone reads."""
+        return list(self._readers)
+
     def has_readers(self, stream_id: int, *, lossless: bool) -> bool:
         """Whether `send` would reach anyone, so that nothing is rendered for nobody."""
         readers = self._readers.get(stream_id, ())
