@@ -113,7 +113,7 @@ def test_a_group_is_one_junction_and_takes_turns(town: Rig) -> None:
     junction = light.get_stop_waypoints()[0].next(15.0)[0].get_junction()
     inside = town.world.get_traffic_lights_in_junction(junction.id)
     assert sorted(one.id for one in inside) == sorted(one.id for one in group)
-    order = []
+    order: list[int] = []
     for _ in range(round((15.0 * len(group) - 1.0) / 0.05)):
         green = [one.id for one in group if one.state == GREEN]
         if green and green != order[-1:]:
