@@ -49,10 +49,16 @@ INLINE void divide_wall(const Solid *s, float width, float *wide, float *high) {
     *high = 2.0f * s->half[2] / (storeys < 1.0f ? 1.0f : storeys);
 }
 
+/* What of a wall a stretch of pixels can see. */
+typedef struct {
+    int foot, top, far; /* the ground floor; the eaves; windows hardly larger than pixels */
+} Reach;
+
 /* A wall with windows. `along` runs from one corner, `up` from the foot; `wide` and `high` are one
  * window's share of it. The lowest two bits of `variant` pick the pattern, the next a shop below. */
 INLINE void paint_wall(Paint *p, const Solid *s, Floats along, Floats up, float wide, float high,
-                       Floats sharp_along, Floats sharp_up, float glow, const float *sky) {
+                       Floats sharp_along, Floats sharp_up, Reach reach, float glow,
+                       const float *sky) {
     static const float share_wide[4] = {0.20f, 0.27f, 0.46f, 0.45f};
     static const float share_high[4] = {0.24f, 0.31f, 0.27f, 0.42f};
     static const float inner[3] = {46, 40, 34}, door[3] = {38, 52, 74}, lamp[3] = {150, 214, 250};
@@ -62,7 +68,7 @@ INLINE void paint_wall(Paint *p, const Solid *s, Floats along, Floats up, float 
     Floats x = magnitude(along - (as_floats(i) + 0.5f) * wide), y = up - (as_floats(j) + 0.52f) * high;
     Floats chance = noise(i, j, s->id + 31u * s->variant), away = magnitude(y);
     Floats hw = floats(share_wide[pattern] * wide), hh = floats(share_high[pattern] * high);
-    if (s->variant & 4) {
+    if (reach.foot && s->variant & 4) {
         hw = pick(low, floats(0.45f * wide), hw);
         hh = pick(low, floats(0.36f * high), hh);
     }
@@ -70,8 +76,7 @@ INLINE void paint_wall(Paint *p, const Solid *s, Floats along, Floats up, float 
     Floats in_x = (hw - x) * sharp_along + 0.5f, in_y = (hh - away) * sharp_up + 0.5f;
     Floats frame_x = clamp01(in_x + 0.12f * sharp_along), frame_y = clamp01(in_y + 0.12f * sharp_up);
     in_x = clamp01(in_x), in_y = clamp01(in_y);
-    if (any((sharp_along * wide < 3.0f) | (sharp_up * high < 3.0f))) {
-        /* Where columns or storeys are hardly larger than pixels there is only their average. */
+    if (reach.far) { /* only their average */
         Floats blur_x = clamp01(1.5f - 0.5f * wide * sharp_along);
         Floats blur_y = clamp01(1.5f - 0.5f * high * sharp_up);
         frame_x = mix(frame_x, 2.0f * hw * per_wide, blur_x);
@@ -81,10 +86,10 @@ INLINE void paint_wall(Paint *p, const Solid *s, Floats along, Floats up, float 
     Floats pane = in_x * in_y, wall = 1.0f + trim * (frame_x * frame_y);
     /* Walls are a little darker at the foot. */
     wall *= least(0.86f + 0.035f * up, floats(1.0f)) * (1.0f - pane);
-    if (any(up > 2.0f * s->half[2] - 1.0f)) /* the eaves */
+    if (reach.top)
         wall *= 1.0f + 0.12f * stripe(up - 2.0f * s->half[2], floats(0.35f), sharp_up);
     Floats leaf = {0};
-    if (any(low)) { /* every sixth column or so has a door */
+    if (reach.foot) { /* every sixth column or so has a door */
         Ints has_door = low & (noise(i, (Ints){0}, s->id) < 45.0f);
         leaf = pick(has_door, stripe(x, floats(0.62f), sharp_along), leaf);
         leaf *= stripe(up - 1.05f, floats(1.05f), sharp_up);

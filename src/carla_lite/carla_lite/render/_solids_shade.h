@@ -13,7 +13,7 @@ typedef struct {
 /* Light of sun and sky on a surface with normal n, which need not be of length 1 in a vector. */
 INLINE void light_on(const Light *light, Floats nx, Floats ny, Floats nz, Floats *gain) {
     Floats facing = most(nx * light->sun[0] + ny * light->sun[1] + nz * light->sun[2], floats(0.0f));
-    Floats open = 0.78f + 0.22f * nz;
+    Floats open = 0.88f + 0.12f * nz; /* walls see the ground, too */
     for (int k = 0; k < 3; k++) gain[k] = light->direct[k] * facing + light->ambient[k] * open;
 }
 
@@ -67,6 +67,21 @@ INLINE void shade_stretch(const Frame *f, const Light *light, const Face *face, 
     }
     const float wide = face->wide, high = face->high;
     const int side = face->face;
+    Reach reach = {0};
+    float slant = 1.0f;
+    if (material == FACADE) {
+        /* Along a row heights change one way only, and so do distances. */
+        const float first = nearness[from], last = nearness[to - 1], count = (float)(to - 1 - from);
+        const float low = eye[2] + s->half[2] + ray0[2] / first;
+        const float up = eye[2] + s->half[2] + (ray0[2] + ray1[2] * count) / last;
+        const float x = x0 + 0.5f * step * count;
+        slant = fabsf(ray0[k] + 0.5f * ray1[k] * count) / sqrtf(1.0f + x * x + y * y);
+        slant = slant > 0.02f ? slant : 0.02f;
+        const float sharp = focal * (first < last ? first : last);
+        reach.foot = (low < up ? low : up) < high;
+        reach.top = (low < up ? up : low) > 2.0f * s->half[2] - 1.0f;
+        reach.far = sharp * slant * wide < 3.0f || sharp * high < 3.0f;
+    }
     Floats gain[3], mist[3];
     for (int j = 0; j < 3; j++) gain[j] = floats(face->gain[j]), mist[j] = floats(light->mist[j]);
     for (int u = from; u < to; u += LANES) {
@@ -86,11 +101,9 @@ INLINE void shade_stretch(const Frame *f, const Light *light, const Face *face, 
         }
         Paint p = {{floats(s->bgr[0]), floats(s->bgr[1]), floats(s->bgr[2])}, {{0}}};
         if (material == FACADE) {
-            Floats across = magnitude(ray0[k] + ray1[k] * count);
-            Floats slant = sharp * most(across, floats(0.02f)) / length;
             Floats along = k ? place[0] + s->half[0] : place[1] + s->half[1];
-            paint_wall(&p, s, along, place[2] + s->half[2], wide, high, slant, sharp, light->glow,
-                       light->sky);
+            paint_wall(&p, s, along, place[2] + s->half[2], wide, high, sharp * slant, sharp, reach,
+                       light->glow, light->sky);
         } else if (material == FOLIAGE) {
             paint_leaves(&p, s, place, sharp);
         } else if (material == CAR_HULL) {
@@ -101,6 +114,9 @@ INLINE void shade_stretch(const Frame *f, const Light *light, const Face *face, 
             paint_signal(&p, s, place, sharp);
         } else if (material == SIGN) {
             paint_sign(&p, s, place);
+        } else if (s->lights) { /* the head of a street lamp */
+            static const float lamp[3] = {170, 226, 255};
+            for (int j = 0; j < 3; j++) p.glow[j] = floats(light->glow * lamp[j]);
         }
         Floats haze = haze_of(depth * length * per_haze), colour[3];
         for (int j = 0; j < 3; j++)
