@@ -88,7 +88,7 @@ def test_every_argument_is_described_and_its_default_is_allowed(mode: Mode) -> N
 
 
 def test_the_plan_needs_neither_launch_nor_what_the_system_python_lacks() -> None:
-    lacking = "torch carla numba safetensors networkx matplotlib rich cv2 msgpack launch_ros"
+    lacking = "torch carla safetensors networkx matplotlib rich cv2 msgpack launch_ros"
     program = "import sys\nfor name in sys.argv[1:]:\n    sys.modules[name] = None\n"
     program += "import td3_driving.launching.plan"
     subprocess.run([sys.executable, "-c", program, *lacking.split()], check=True)
