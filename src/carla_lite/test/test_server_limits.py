@@ -177,3 +177,45 @@ def test_a_flood_of_loads_lets_others_have_their_turn(own_server: LiteServer) ->
         vandal.socket.sendall(request * 50)
         for _ in range(5):
             assert own_server.answers_within_a_second()
+
+
+@pytest.mark.parametrize(
+    ("type_id", "attributes", "named"),
+    [
+        (
+            "sensor.camera.rgb",
+            [["image_size_x", 2, "4096"], ["image_size_y", 2, "2304"]],
+            "pixels of all cameras",
+        ),
+        ("sensor.lidar.ray_cast", [["points_per_second", 2, "9000000"]], "points per second"),
+        ("sensor.other.collision", [], "the world is full"),
+    ],
+)
+def test_a_world_takes_only_what_it_can_bear(
+    own_server: LiteServer, type_id: str, attributes: list[Any], named: str
+) -> None:
+    with own_server.raw() as greedy:
+        for number in range(20_000):
+            place = [
+                [5000.0 + 5.0 * (number % 100), 5000.0 + 5.0 * (number // 100), 0.0],
+                [0.0] * 3,
+            ]
+            ((good, answer),) = greedy.call("spawn_actor", [0, type_id, attributes], place)
+            if not good:
+                break
+        assert named in answer[0]
+        assert own_server.answers_within_a_second()
+        assert greedy.call("destroy_actor", 999_999)[0][0] == 0
+
+
+def test_the_largest_sensors_that_fit_leave_room_for_others(own_server: LiteServer) -> None:
+    with contextlib.ExitStack() as stack:
+        greedy = stack.enter_context(own_server.raw())
+        sizes = [["image_size_x", 2, "4096"], ["image_size_y", 2, "2304"]]
+        for _ in range(2):
+            spawn = [[0, "sensor.camera.rgb", sizes], [[0.0, 0.0, 2.0], [0.0, 0.0, 0.0]]]
+            ((_, camera),) = greedy.call("spawn_actor", *spawn)
+            stack.enter_context(contextlib.closing(_subscribe(own_server, camera[0])))
+        for _ in range(5):
+            assert own_server.answers_within_a_second()
+        assert own_server.rss_mb() < 600.0

@@ -28,6 +28,7 @@ from carla_lite.world.population import Population
 from carla_lite.world.prop_blueprints import PROPS
 from carla_lite.world.sensor_blueprints import CAMERAS, SENSORS
 from carla_lite.world.sensors import Instrument, Reading, make_instrument
+from carla_lite.world.sensors.budget import check_budget
 from carla_lite.world.snapshot import WorldSnapshot, snapshot_of
 from carla_lite.world.surroundings import StreetLamp, Surroundings
 from carla_lite.world.traffic_control import TrafficControl
@@ -245,6 +246,7 @@ class World:
         if isinstance(actor, Body) and not parent_id and self.population.is_occupied(actor):
             raise SpawnError("Spawn failed because of collision at spawn position")
         if isinstance(actor, Sensor):
+            check_budget((*self._sensors, actor))
             instrument = make_instrument(actor, self)
             if instrument is not None:
                 self._instruments[actor.id] = instrument
