@@ -107,13 +107,6 @@ def test_commands_to_an_unknown_actor_give_a_clear_error(server: LiteServer, rig
         elsewhere.get_physics_control()
 
 
-def test_an_unsupported_call_says_so_and_the_connection_stays_good(rig: Rig) -> None:
-    car = rig.vehicle()
-    with pytest.raises(RuntimeError, match="unsupported: get_telemetry_data"):
-        car.get_telemetry_data()
-    assert rig.tick() > 0
-
-
 def test_physics_lights_weather_and_spectator_read_back(rig: Rig) -> None:
     car = rig.vehicle()
     physics = car.get_physics_control()
@@ -139,15 +132,6 @@ def test_physics_lights_weather_and_spectator_read_back(rig: Rig) -> None:
     seen = spectator.get_transform()
     assert seen.location == view.location
     assert (seen.rotation.pitch, seen.rotation.yaw, seen.rotation.roll) == (-30.0, 45.0, 5.0)
-
-
-def test_debug_shapes_are_accepted_and_empty_lists_given(rig: Rig) -> None:
-    rig.world.debug.draw_line(carla.Location(), carla.Location(x=1.0))
-    rig.world.debug.draw_string(carla.Location(), "here")
-    rig.world.debug.draw_box(carla.BoundingBox(), carla.Rotation())
-    assert rig.world.get_environment_objects() == []
-    assert rig.world.get_lightmanager().get_all_lights() == []
-    assert rig.tick() > 0
 
 
 def test_time_passes_by_the_fixed_step(rig: Rig) -> None:

@@ -85,6 +85,13 @@ def test_a_call_that_is_left_out_raises_its_name(rig: Any, method: str) -> None:
     assert rig.tick() > 0
 
 
+@pytest.mark.parametrize("kind", ["dvs", "normals", "optical_flow", "cosmos_visualization"])
+def test_a_camera_that_is_only_listed_refuses_to_be_spawned(rig: Any, kind: str) -> None:
+    with pytest.raises(RuntimeError, match=f"^unsupported: sensor.camera.{kind}$"):
+        rig.spawn(f"sensor.camera.{kind}", carla.Transform(), image_size_x="320")
+    assert rig.tick() > 0
+
+
 def test_the_log_names_what_is_left_out_once(
     running_server: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -127,7 +127,9 @@ class Dispatcher:
         if not isinstance(error, (WorldError, BadArgumentError, UnknownMapError, OpenDriveError)):
             _log.error("%s failed", name, exc_info=error)
             return _wrap_failure(method.reply, f"internal error of carla-lite in {name}: {error}")
-        if not waits:  # the client never learns of it, so the log has to say it
+        if str(error).startswith("unsupported: "):
+            self._log_once(str(error), "%s", error)
+        elif not waits:  # the client never learns of it, so the log has to say it
             self._log_once(f"{name}: {error}", "ignored %s: %s", name, error)
         return _wrap_failure(method.reply, str(error))
 

@@ -26,7 +26,7 @@ from carla_lite.world.geometry import (
 )
 from carla_lite.world.population import Population
 from carla_lite.world.prop_blueprints import PROPS
-from carla_lite.world.sensor_blueprints import CAMERAS, SENSORS
+from carla_lite.world.sensor_blueprints import CAMERAS, LISTED_ONLY, SENSORS
 from carla_lite.world.sensors import Instrument, Reading, make_instrument
 from carla_lite.world.sensors.budget import check_budget
 from carla_lite.world.snapshot import WorldSnapshot, snapshot_of
@@ -219,6 +219,8 @@ class World:
                 f"blueprint {type_id!r} not found; "
                 "world.get_blueprint_library() lists what can be spawned"
             )
+        if type_id in LISTED_ONLY:
+            raise SpawnError(f"unsupported: {type_id}")
         self.population.check_room()
         resolved = blueprint.resolve(attributes or {})
         mount = check_transform(transform or Transform())
