@@ -5,15 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from carla_lite.render import Ground, topdown
-from carla_lite.render.ground import LEVELS
-from carla_lite.render.painting import stroke
+from carla_lite.render import Scene, topdown
+from carla_lite.render._painting import fill, stroke
+from carla_lite.render.ground import LEVELS, Ground
 from carla_lite.roads import lane_strips, make_map
+
+
+def _build(name: str, seed: int = 0) -> Ground:
+    return Scene.build(make_map(name), seed=seed).ground
 
 
 @pytest.fixture(scope="module")
 def ground() -> Ground:
-    return Ground.build(make_map("LiteTown_1"))
+    return _build("LiteTown_1")
 
 
 def _saturation(colours: np.ndarray) -> np.ndarray:
@@ -22,23 +26,21 @@ def _saturation(colours: np.ndarray) -> np.ndarray:
 
 
 def test_the_same_map_and_seed_give_the_same_ground() -> None:
-    network = make_map("LiteCircuit_2")
-    first, second = Ground.build(network, 5), Ground.build(network, 5)
+    first, second = _build("LiteCircuit_2", 5), _build("LiteCircuit_2", 5)
     np.testing.assert_array_equal(first.texels, second.texels)
-    for a, b in zip(first.skies, second.skies, strict=True):
-        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(first.cover, second.cover)
 
 
 def test_maps_and_seeds_differ_in_their_look() -> None:
     network = make_map("LiteCircuit_2")
-    assert Ground.build(network, 1).look != Ground.build(network, 2).look
-    assert Ground.build(make_map("LiteCircuit_3"), 1).look != Ground.build(network, 1).look
+    assert Scene.build(network, seed=1).look != Scene.build(network, seed=2).look
+    assert Scene.build(make_map("LiteCircuit_3"), seed=1).look != Scene.build(network, seed=1).look
 
 
 @pytest.mark.parametrize("name", ["LiteCircuit_4", "LiteTown_1"])
 def test_from_above_roads_are_grey_and_the_rest_is_green(name: str) -> None:
     network = make_map(name)
-    picture, transform = topdown(Ground.build(network), 800)
+    picture, transform = topdown(_build(name), 800)
     assert picture.dtype == np.uint8
     assert picture.shape[1:] == (800, 3)
     centres = np.concatenate(
@@ -70,21 +72,67 @@ def test_every_level_keeps_the_mean_colour(ground: Ground) -> None:
 
 def test_the_seam_between_raster_and_endless_grass_cannot_be_seen(ground: Ground) -> None:
     for index in range(3):
-        start, width, _, tile_start, tile, column, row = ground.levels[index]
+        start, _, width, _, tile_start, pitch, mask, column, row = ground.levels[index].tolist()
         for x in (0, 1, width - 1):
-            inside = ground.texels[start + x]
-            repeated = ground.texels[tile_start + (row % tile) * tile + (column + x) % tile]
-            assert inside == repeated
+            repeated = tile_start + (row & mask) * pitch + ((column + x) & mask)
+            assert ground.texels[start + x] == ground.texels[repeated]
+        tile = ground.texels[tile_start : tile_start + pitch**2].reshape(pitch, pitch)
+        np.testing.assert_array_equal(tile[-1], tile[0])
+        np.testing.assert_array_equal(tile[:, -1], tile[:, 0])
+
+
+def test_a_large_map_gets_coarser_texels_and_the_same_streets(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("carla_lite.render.ground.MAX_TEXELS", 1_000_000)
+    coarse = _build("LiteTown_1")
+    assert (ground.texel_m, coarse.texel_m) == (0.125, 0.5)
+    assert coarse.shape[0] * coarse.shape[1] <= 1_000_000
+    roads = []
+    for one in (ground, coarse):
+        cover = one.cover[: one.shape[0] * one.shape[1]]
+        roads.append((cover & 15).sum() / 15 * one.texel_m**2)
+    # Square metres of asphalt; seams that close cover more where texels are coarse.
+    assert roads[1] == pytest.approx(roads[0], rel=0.05)
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.3, 0.8, 1.5])
 def test_a_stroke_covers_its_width_at_any_angle(angle: float) -> None:
     mask = np.full((200, 200), 128, np.uint8)
-    along = np.array([np.cos(angle), np.sin(angle)])
-    line = np.array([100.3, 99.6]) + np.outer([-60.0, 60.0], along)
-    stroke(mask, line, 2.0, 1.0, 255)
+    along = 60.0 * np.array([np.cos(angle), np.sin(angle)])
+    middle = np.array([100.3, 99.6])
+    segment = np.array([[*(middle - along), *(middle + along), 2.0, 1.0, 255]], np.float32)
+    stroke(mask, segment)
     area = (mask.astype(float) - 128).sum() / 127
     assert area == pytest.approx(120.0 * 4.0 + np.pi * 4.0, rel=0.02)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.3, 0.8, 1.5])
+def test_a_filled_outline_covers_its_area_and_meets_its_neighbour_exactly(angle: float) -> None:
+    along = np.array([np.cos(angle), np.sin(angle)])
+    across = np.array([-along[1], along[0]])
+    middle = np.array([50.3, 49.6])
+    masks = []
+    for low, high in ((-10.0, 2.3), (2.3, 10.0)):
+        mask, area = np.zeros((100, 100), np.uint8), np.zeros((100, 102), np.float32)
+        corners = [
+            middle + i * 20.0 * along + j * across
+            for i, j in ((-1, low), (1, low), (1, high), (-1, high))
+        ]
+        fill(mask, np.array(corners, np.float32), 255.0, area)
+        assert mask.sum() / 255 == pytest.approx(40.0 * (high - low), rel=1e-3)
+        assert not area.any()
+        masks.append(mask.astype(int))
+    assert (masks[0] + masks[1]).max() <= 256
+
+
+def test_an_outline_beyond_the_mask_is_cut_off() -> None:
+    mask, area = np.zeros((8, 8), np.uint8), np.zeros((8, 10), np.float32)
+    around = np.array([[-30, -30], [30, -30], [30, 30], [-30, 30]], np.float32)
+    fill(mask, around, 200.0, area)
+    assert (mask == 200).all()
+    fill(mask, around + 100.0, 10.0, area)
+    assert (mask == 200).all()
 
 
 def test_an_impossible_width_from_above_is_refused(ground: Ground) -> None:

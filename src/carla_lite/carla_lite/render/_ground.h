@@ -329,7 +329,7 @@ INLINE void shade(const Shading *look, int doublings, const int painted, const i
             float dark = b < r ? b : r, bright = g > r ? g : r;
             float stone = within(1.3f - 4.0f * (bright - dark) / (bright + 1.0f), 0.0f, 1.0f);
             float flat = 1.0f - s->steep[i], flat2 = flat * flat;
-            mirror = l.wet * stone * (0.04f + 0.8f * flat2 * flat2 * flat);
+            mirror = l.wet * stone * (0.05f + 0.75f * flat2 * flat2);
             grain *= 1.0f - l.wet * (0.12f + 0.26f * stone);
         }
         b *= grain * (l.shade[0] + l.sun[0] * lit);

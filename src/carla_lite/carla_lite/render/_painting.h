@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "_target.h"
 
@@ -31,6 +32,69 @@ static void stroke_segment(uint8_t *mask, int rows, int columns, const float *se
             int step = (int)(fminf(most, fmaxf(0.0f, cover)) * strength);
             if (abs(step) > abs((int)row[x] - 128)) row[x] = (uint8_t)(128 + step);
         }
+    }
+}
+
+/* The mean of max(0, t - x) for x spread evenly from a to b. */
+INLINE float mean_excess(float t, float a, float b)
+{
+    if (t <= a) return 0.0f;
+    return t >= b ? t - 0.5f * (a + b) : 0.5f * (t - a) * (t - a) / (b - a);
+}
+
+/* Adds the area of each pixel that lies to the right of an edge, as differences along the rows
+ * (Levien, "Inside the fastest font renderer in the world", 2016). Pixel x spans x to x + 1. */
+static void add_edge(float *area, int rows, int columns, float x0, float y0, float x1, float y1)
+{
+    const float right = (float)columns, sign = y0 < y1 ? 1.0f : -1.0f;
+    const float top_y = fminf(y0, y1), low_y = fmaxf(y0, y1);
+    if (top_y == low_y) return;
+    const float slope = (x1 - x0) / (y1 - y0);
+    const int first = (int)fminf((float)rows, fmaxf(0.0f, floorf(top_y)));
+    const int last = (int)fminf((float)rows, fmaxf(0.0f, ceilf(low_y)));
+    for (int y = first; y < last; y++) {
+        float *row = area + (size_t)y * (columns + 2);
+        const float top = fmaxf(top_y, (float)y), low = fminf(low_y, (float)(y + 1));
+        const float from = fminf(right, fmaxf(0.0f, x0 + (top - y0) * slope));
+        const float to = fminf(right, fmaxf(0.0f, x0 + (low - y0) * slope));
+        const float a = fminf(from, to), b = fmaxf(from, to), height = sign * (low - top);
+        float excess = 0.0f, before = 0.0f;
+        for (int x = (int)a; x <= (int)ceilf(b); x++) {
+            const float next = mean_excess((float)(x + 1), a, b), cover = next - excess;
+            row[x] += height * (cover - before);
+            excess = next;
+            before = cover;
+        }
+    }
+}
+
+/* Moves a mask towards a value by the cover of a polygon, whose corners are whole at texel centres.
+ * `area` has room for rows * (columns + 2) and is left zero. */
+static void fill_polygon(uint8_t *mask, int rows, int columns, const float *points, int count,
+                         float value, float *area)
+{
+    float top = INFINITY, low = -INFINITY, left = INFINITY, right = -INFINITY;
+    for (int i = 0; i < count; i++) {
+        const float *p = points + 2 * i, *q = points + 2 * ((i + 1) % count);
+        add_edge(area, rows, columns, p[0] + 0.5f, p[1] + 0.5f, q[0] + 0.5f, q[1] + 0.5f);
+        left = fminf(left, p[0]);
+        right = fmaxf(right, p[0]);
+        top = fminf(top, p[1]);
+        low = fmaxf(low, p[1]);
+    }
+    const int y0 = (int)fminf((float)rows, fmaxf(0.0f, floorf(top)));
+    const int y1 = (int)fminf((float)rows, fmaxf(0.0f, ceilf(low) + 2.0f));
+    const int x0 = (int)fminf((float)columns, fmaxf(0.0f, floorf(left)));
+    const int x1 = (int)fminf((float)columns, fmaxf(0.0f, ceilf(right) + 2.0f));
+    for (int y = y0; y < y1; y++) {
+        float *row = area + (size_t)y * (columns + 2), sum = 0.0f;
+        uint8_t *to = mask + (size_t)y * columns;
+        for (int x = x0; x < x1; x++) {
+            sum += row[x];
+            const float cover = fminf(1.0f, fabsf(sum));
+            if (cover > 1e-3f) to[x] = (uint8_t)(to[x] + (value - to[x]) * cover + 0.5f);
+        }
+        memset(row + x0, 0, sizeof(float) * (size_t)(x1 - x0 + 2));
     }
 }
 

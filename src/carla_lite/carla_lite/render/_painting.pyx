@@ -4,6 +4,7 @@ from libc.stdint cimport uint8_t, uint32_t
 
 cdef extern from "_painting.h" nogil:
     void stroke_segment(uint8_t *, int, int, const float *)
+    void fill_polygon(uint8_t *, int, int, const float *, int, float, float *)
     void colour_band(uint32_t *, uint8_t *, const uint8_t *, int, int, const uint32_t *, int,
                      const uint8_t *, const uint8_t *, int, const uint32_t *, float, int, int)
     void halve_texels(const uint32_t *, int, uint32_t *, int, int, int, int, uint32_t, uint32_t)
@@ -15,6 +16,13 @@ def stroke(uint8_t[:, ::1] mask, const float[:, ::1] segments):
     with nogil:
         for i in range(segments.shape[0]):
             stroke_segment(&mask[0, 0], <int> mask.shape[0], <int> mask.shape[1], &segments[i, 0])
+
+
+def fill(uint8_t[:, ::1] mask, const float[:, ::1] outline, float value, float[:, ::1] area):
+    """Fills a polygon (N, 2), in texels; `area` (H, W + 2) is zero before and after."""
+    with nogil:
+        fill_polygon(&mask[0, 0], <int> mask.shape[0], <int> mask.shape[1], &outline[0, 0],
+                     <int> outline.shape[0], value, &area[0, 0])
 
 
 def colour(

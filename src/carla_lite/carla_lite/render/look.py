@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -97,27 +97,27 @@ class Look:
         stone = u(0.56, 0.68)
         sky_hue = u(0.56, 0.60)
         horizon = _bgr(sky_hue, u(0.06, 0.16), u(0.86, 0.95))
-        colours = {
-            "asphalt": lit(_bgr(u(0.05, 0.65), u(0.0, 0.06), u(0.30, 0.45))),
-            "sidewalk": lit(_bgr(u(0.06, 0.13), u(0.03, 0.12), stone)),
-            "kerb": lit(_bgr(0.1, 0.03, stone + u(0.05, 0.12))),
-            "grass": lit(_bgr(u(0.22, 0.30), u(0.45, 0.62), u(0.34, 0.46))),
-            "dry_grass": lit(_bgr(u(0.13, 0.19), u(0.38, 0.5), u(0.45, 0.58))),
-            "white": lit(_bgr(0.12, 0.03, u(0.76, 0.96))),
-            "yellow": lit(_bgr(u(0.115, 0.135), u(0.6, 0.82), u(0.74, 0.92))),
-            "zenith": _bgr(sky_hue, u(0.45, 0.65), u(0.72, 0.88)),
-            "horizon": horizon,
-            "cloud": _bgr(sky_hue, 0.03, u(0.90, 0.98)),
-            "trees": trees,
-            "mist": blend(trees, horizon, 0.5),
-        }
-        wear = {
-            "paint_wear": u(0.1, 1.2),
-            "track_depth": u(3.0, 12.0),
-            "cloudiness": u(0.15, 0.75),
-            "haze_m": u(160.0, 420.0),
-        }
-        sun_yaw_rad, shadow_length = u(-np.pi, np.pi), u(0.35, 0.9)
+        look = Look(
+            asphalt=lit(_bgr(u(0.05, 0.65), u(0.0, 0.06), u(0.30, 0.45))),
+            sidewalk=lit(_bgr(u(0.06, 0.13), u(0.03, 0.12), stone)),
+            kerb=lit(_bgr(0.1, 0.03, stone + u(0.05, 0.12))),
+            grass=lit(_bgr(u(0.22, 0.30), u(0.45, 0.62), u(0.34, 0.46))),
+            dry_grass=lit(_bgr(u(0.13, 0.19), u(0.38, 0.5), u(0.45, 0.58))),
+            white=lit(_bgr(0.12, 0.03, u(0.76, 0.96))),
+            yellow=lit(_bgr(u(0.115, 0.135), u(0.6, 0.82), u(0.74, 0.92))),
+            zenith=_bgr(sky_hue, u(0.45, 0.65), u(0.72, 0.88)),
+            horizon=horizon,
+            cloud=_bgr(sky_hue, 0.03, u(0.90, 0.98)),
+            trees=trees,
+            mist=blend(trees, horizon, 0.5),
+            paint_wear=u(0.1, 1.2),
+            track_depth=u(3.0, 12.0),
+            cloudiness=u(0.15, 0.75),
+            haze_m=u(160.0, 420.0),
+            shadow_length=1.0,
+            sun=(0.0, 0.0, 1.0),
+        )
+        yaw_rad, shadow_length = u(-np.pi, np.pi), u(0.35, 0.9)
         # Shadows are shorter than the sun's height would have them, so that streets stay light.
-        sun_at = direction(sun_yaw_rad, math.atan2(1.0, shadow_length))
-        return Look(**colours, **wear, shadow_length=shadow_length, sun=sun_at)
+        sun_at = direction(yaw_rad, math.atan2(1.0, shadow_length))
+        return replace(look, shadow_length=shadow_length, sun=sun_at)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carla_lite.render._painting import stroke
+from carla_lite.render._painting import fill, stroke
 from carla_lite.render.look import Look
 from carla_lite.render.textures import TILE, deviations, tile_noise
 from carla_lite.roads import DRIVABLE, PAVED, WALKABLE, LaneStrip, RoadNetwork
@@ -60,12 +60,12 @@ class _Strokes:
 
 
 class _Outline(NamedTuple):
-    """A polygon in sixteenths of texels, the mask's value within, and its first and last row."""
+    """A polygon in texels, the mask's value within, and its first and last row."""
 
-    points: NDArray[np.int32]
+    points: NDArray[np.float32]
     value: int
-    top: int
-    low: int
+    top: float
+    low: float
 
 
 class Painting:
@@ -129,16 +129,17 @@ class Painting:
         return (points - self._origin) / self._texel_m - 0.5
 
     def _outline(self, mask: int, points: Floats, value: int) -> None:
-        fixed = np.round(self._texels(points) * 16).astype(np.int32)
-        top, low = int(fixed[:, 1].min()) >> 4, int(fixed[:, 1].max()) >> 4
-        self._outlines[mask].append(_Outline(fixed, value, top, low))
+        texels = self._texels(points).astype(np.float32)
+        top, low = float(texels[:, 1].min()), float(texels[:, 1].max())
+        self._outlines[mask].append(_Outline(texels, value, top, low))
 
     def _fill(self, kind: int, mask: Pixels, first_row: int) -> None:
         """Fills the outlines of one mask as far as they reach into a band."""
+        area = np.zeros((len(mask), self._shape[1] + 2), np.float32)
         for outline in self._outlines[kind]:
             if outline.low >= first_row - 1 and outline.top <= first_row + len(mask):
-                shifted = outline.points - np.array([0, 16 * first_row], np.int32)
-                cv2.fillPoly(mask, [shifted], outline.value, cv2.LINE_AA, 4)
+                shifted = outline.points - np.array([0, first_row], np.float32)
+                fill(mask, shifted, outline.value, area)
 
     def _line(self, points: Floats, width_m: float, value: int) -> None:
         self._segments(points[:-1], points[1:], width_m, value)

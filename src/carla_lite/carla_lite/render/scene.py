@@ -136,6 +136,14 @@ class Scene:
         self.backdrop.tags(x, y, tags)
         return tags
 
+    def ground_light(
+        self, x_m: NDArray[np.float64], y_m: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """How much of the sun, at night of street lamps, reaches the ground at places: 0 to 1."""
+        if self._light is None:
+            return np.ones(np.shape(x_m))
+        return self._light.at(x_m, y_m)
+
     def set_weather(self, conditions: Conditions | None) -> None:
         """Changes the weather; None is a fine day that the seed has drawn."""
         self.look = self._fine_day if conditions is None else under(self._fine_day, conditions)

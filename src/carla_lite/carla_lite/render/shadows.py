@@ -74,6 +74,14 @@ class GroundLight:
                 np.maximum(spot, part, out=spot)
         self._shrink()
 
+    def at(self, x_m: Floats, y_m: Floats) -> Floats:
+        """The light at places, to the texel, 0 to 1; beyond the raster that of its border."""
+        raster = self._raster(LEVEL)
+        column = np.floor((x_m - self._origin[0]) / self._texel_m)
+        row = np.floor((y_m - self._origin[1]) / self._texel_m)
+        inside = (np.clip(row, 0, raster.shape[0] - 1), np.clip(column, 0, raster.shape[1] - 1))
+        return raster[inside[0].astype(int), inside[1].astype(int)] / 255.0
+
     def _raster(self, level: int) -> Pixels:
         start, columns, _, rows = self.levels[level].tolist()
         return self.texels[start : start + rows * columns].reshape(rows, columns)

@@ -89,7 +89,12 @@ def _angles() -> tuple[Floats, Floats, Floats]:
     share = 1.0 - np.arange(HEIGHT, dtype=np.float32) / (HEIGHT - 1)
     slope = share / np.maximum(1.0 - share, 1e-4)
     azimuth = np.arctan2(y, x) % (2 * np.pi)
-    return azimuth.astype(np.float32), slope[:, None], (1.0 / np.hypot(x, y))[None, :]
+    stretch = 1.0 / np.hypot(x, y)
+    return (
+        azimuth.astype(np.float32),
+        slope[:, None].astype(np.float32),
+        stretch[None, :].astype(np.float32),
+    )
 
 
 @cache

@@ -67,26 +67,26 @@ def under(look: Look, conditions: Conditions) -> Look:
     overcast = max(_smooth(0.45, 1.0, cloudy), 0.8 * rain, 0.7 * dust, _smooth(0.0, 0.4, fog))
 
     sunlight = _smooth(-3.0, 12.0, altitude) * (1.0 - 0.9 * overcast)
-    direct = _scaled(_mixed(look.direct, tuple(map(_times, look.direct, _LOW_SUN)), low), sunlight)
+    direct = _scaled(blend(look.direct, _product(look.direct, _LOW_SUN), low), sunlight)
     daylight = _scaled(look.ambient, (1.0 + 0.22 * overcast) * (1.0 - 0.25 * rain))
-    ambient = _mixed(_NIGHT_LIGHT, daylight, day)
+    ambient = blend(_NIGHT_LIGHT, daylight, day)
     if day < 0.5:
-        direct = _mixed(_MOONLIGHT, direct, 2.0 * day)
+        direct = blend(_MOONLIGHT, direct, 2.0 * day)
 
     grey = sum(look.horizon) / 3.0
     dull = (0.80 * grey, 0.77 * grey, 0.75 * grey)
-    zenith = blend(look.zenith, _dimmed(dull, 0.85), 0.9 * overcast)
+    zenith = blend(look.zenith, _scaled(dull, 0.85), 0.9 * overcast)
     horizon = blend(look.horizon, dull, overcast)
     evening = low * day * (1.0 - 0.8 * overcast)
     horizon = blend(horizon, _SUNSET, 0.65 * evening)
-    zenith = _dimmed(zenith, 1.0 - 0.45 * evening)
+    zenith = _scaled(zenith, 1.0 - 0.45 * evening)
     cloud = blend(blend(look.cloud, dull, 0.9 * overcast), _SUNSET, 0.3 * evening)
-    cloud = _dimmed(cloud, 1.0 - 0.25 * rain)
+    cloud = _scaled(cloud, 1.0 - 0.25 * rain)
     zenith, horizon = blend(zenith, _DUST, 0.8 * dust), blend(horizon, _DUST, 0.9 * dust)
     zenith, horizon = blend(_NIGHT_ZENITH, zenith, day), blend(_NIGHT_HORIZON, horizon, day)
-    cloud = blend(_dimmed(_NIGHT_HORIZON, 0.9), cloud, day)
-    lit = _mixed(ambient, tuple(a + d for a, d in zip(ambient, direct, strict=True)), 0.9)
-    trees = tuple(map(_times, look.trees, lit))
+    cloud = blend(_scaled(_NIGHT_HORIZON, 0.9), cloud, day)
+    bright = (ambient[0] + direct[0], ambient[1] + direct[1], ambient[2] + direct[2])
+    trees = _product(look.trees, bright)
     hidden = max(_smooth(0.0, 0.3, fog), dust, 0.5 * rain)
     mist = blend(blend(trees, horizon, 0.5), horizon, hidden)
 
@@ -128,15 +128,9 @@ def _smooth(low: float, high: float, value: float) -> float:
     return x * x * (3.0 - 2.0 * x)
 
 
-def _times(a: float, b: float) -> float:
-    return a * b
+def _product(a: Gain, b: Gain) -> Gain:
+    return a[0] * b[0], a[1] * b[1], a[2] * b[2]
 
 
-_mixed = blend
-
-
-def _scaled(gain: Gain, factor: float) -> Gain:
-    return gain[0] * factor, gain[1] * factor, gain[2] * factor
-
-
-_dimmed = _scaled
+def _scaled(a: Gain, factor: float) -> Gain:
+    return a[0] * factor, a[1] * factor, a[2] * factor
