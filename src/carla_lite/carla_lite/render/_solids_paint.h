@@ -130,7 +130,7 @@ INLINE void paint_hull(Paint *p, const Solid *s, int face, const Floats *at, Flo
     Floats outer = stripe(across - 0.80f * hy, floats(0.15f * hy), sharp);
     Floats edge = stripe(across - 0.93f * hy, floats(0.06f * hy), sharp);
     Floats lamps = outer * stripe(up - 1.42f * hz, floats(0.22f * hz), sharp);
-    cover(p->own, dark, stripe(up - 0.3f * hz, floats(0.28f * hz), sharp));
+    cover(p->own, dark, stripe(up, floats(0.56f * hz), sharp));
     cover(p->own, plate, stripe(across, floats(0.26f), sharp) *
                              stripe(up - 0.72f * hz, floats(0.07f), sharp));
     Floats turning = (Floats){0};

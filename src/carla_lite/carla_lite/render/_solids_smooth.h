@@ -52,9 +52,9 @@ INLINE void smooth_pair(const Frame *f, int column, int row, int right, int down
     uint32_t *own = pixels + (size_t)row * f->width + column, *other = own + right + down * f->width;
     if (!((*own ^ *other) & 0xf0f0f0)) return; /* much the same */
     size_t here = (size_t)row * f->stride + column, there = here + right + (size_t)down * f->stride;
-    int back = f->nearness[here] < f->nearness[there];
+    /* The edge is the nearer one's; where a solid meets the ground it is the solid's. */
+    int back = f->seen[there] && (!f->seen[here] || f->nearness[here] < f->nearness[there]);
     uint32_t name = f->seen[back ? there : here];
-    if (!name) return;
     int sign = back ? -1 : 1;
     double share = end_of_face(&f->faces[name - 1], column + back * right, row + back * down,
                                sign * right, sign * down);
