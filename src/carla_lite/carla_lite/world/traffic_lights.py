@@ -33,7 +33,7 @@ MAX_TIME_S = 1e6
 _RECORD = struct.Struct("<4fI2B")
 ELAPSED = slice(SIGN_ID_BYTES + 12, SIGN_ID_BYTES + 16)
 """Where in a record's state the elapsed time is."""
-_HEAD_HALF_M = (0.15, 0.18, 0.5)
+_HEAD_HALF_M = (0.18, 0.24, 0.62)
 _HEAD_HEIGHT_M = 3.2
 _HEAD_BGR = (25, 25, 25)
 
