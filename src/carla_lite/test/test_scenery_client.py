@@ -242,25 +242,52 @@ def test_street_lamps_come_on_at_night_and_stay_as_a_client_switches_them(town: 
     assert sum(not light.is_on for light in told.values()) == 3
 
 
-def test_the_light_of_a_lamp_that_is_switched_off_is_gone_from_the_pictures() -> None:
+def test_a_lamp_that_is_switched_off_neither_shines_nor_lights_the_ground() -> None:
     world = World(MAP, seed=0)
     world.set_weather(preset("ClearNight"))
     lamp = next(iter(world.surroundings.lamps.values()))
     camera = PinholeCamera(64, 64, 60.0)
-    above = (lamp.location.x, lamp.location.y, 4.0)
+    x, y, z = lamp.location
 
-    def brightness() -> float:
-        return float(camera.render_grey(world.scene, above, (-90.0, 0.0, 0.0)).mean())
+    def brightness() -> tuple[float, float]:
+        """Of the ground below the lamp and of its head, seen from below."""
+        ground = camera.render_grey(world.scene, (x, y, z - 1.0), (-90.0, 0.0, 0.0))
+        head = camera.render_grey(world.scene, (x, y, z - 0.5), (90.0, 0.0, 0.0))
+        return float(ground.mean()), float(head[32, 32])
 
     lit = brightness()
+    assert lit[1] > 150.0
     world.switch_lamps([replace(lamp, is_on=False)])
     dark = brightness()
-    assert dark < 0.8 * lit
+    assert dark[0] < 0.8 * lit[0]
+    assert dark[1] < 60.0
     world.switch_lamps([replace(lamp, is_on=True)])
     assert brightness() == lit
     world.switch_lamps([replace(lamp, is_on=None)])
     world.set_day_night_cycle(active=False)
     assert brightness() <= dark
+
+
+def test_a_traffic_light_shines_to_its_front_alone() -> None:
+    world = World("LiteTown01", seed=0)
+    world.set_weather(preset("ClearNight"))
+    signal = next(s for s in world.network.signals if s.kind == "light")
+    camera = PinholeCamera(64, 64, 20.0)
+    yaw = signal.yaw_deg
+    # The signal looks back along the traffic that heeds it.
+    brightest = {}
+    for side, turn in (("front", 0.0), ("side", 90.0)):
+        heading = math.radians(yaw + turn)
+        place = (
+            signal.x_m - 5.0 * math.cos(heading),
+            signal.y_m - 5.0 * math.sin(heading),
+            3.7,
+        )
+        view = world.scene, place, (0.0, yaw + turn, 0.0), world.population.solids()
+        tags, _ = camera.render_labels(*view)
+        brightest[side] = int(camera.render(*view)[tags == Tag.TRAFFIC_LIGHT, :3].max())
+    assert brightest["front"] > 180
+    assert brightest["side"] < 120
 
 
 # Debug shapes

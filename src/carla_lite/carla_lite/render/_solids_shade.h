@@ -114,7 +114,7 @@ INLINE void shade_stretch(const Frame *f, const Light *light, const Face *face, 
             paint_signal(&p, s, place, sharp);
         } else if (material == SIGN) {
             paint_sign(&p, s, place);
-        } else if (s->lights) { /* the head of a street lamp */
+        } else if (s->material == PLAIN && s->lights) { /* the head of a street lamp */
             static const float lamp[3] = {170, 226, 255};
             for (int j = 0; j < 3; j++) p.glow[j] = floats(light->glow * lamp[j]);
         }
