@@ -2,9 +2,9 @@
  * The sky: a panorama on the faces of an octahedron, which needs no angles to look up.
  *
  * Along a direction (x, y, z) the column is y / (|x| + |y|), mirrored behind, and the row
- * z / (|x| + |y| + z), counted from the horizon. What a map has are its parts: up (how far the blue has
- * deepened), the noise of the clouds, the cover of distant trees and the haze before them. They are
- * coloured when the weather changes.
+ * z / (|x| + |y| + z), counted from the horizon. What a map has are its parts: up (how far the
+ * blue has deepened), the noise of the clouds, the cover of distant trees and the haze before them.
+ * They are coloured when the weather changes.
  */
 #ifndef CARLA_LITE_SKY_H
 #define CARLA_LITE_SKY_H
@@ -70,8 +70,8 @@ static void draw_sky(const Sky *sky, int level, int count, Scratch *s, uint32_t 
     join(count, s, out);
 }
 
-INLINE float sky_channel(const Weather *w, const int c, float up, float dim, float cloud, float glow,
-                         float haze, float trees, float fog)
+INLINE float sky_channel(const Weather *w, const int c, float up, float dim, float cloud,
+                         float glow, float haze, float trees, float fog)
 {
     float v = w->horizon[c] + (w->zenith[c] - w->horizon[c]) * up;
     v += (w->cloud[c] * dim - v) * cloud;
@@ -81,8 +81,8 @@ INLINE float sky_channel(const Weather *w, const int c, float up, float dim, flo
     return v;
 }
 
-CLONED static void shade_sky(const Weather *weather, const uint32_t *restrict parts, float q, float x0,
-                             float x_step, float y0, float y_step, int count,
+CLONED static void shade_sky(const Weather *weather, const uint32_t *restrict parts, float q,
+                             float x0, float x_step, float y0, float y_step, int count,
                              uint32_t *restrict out)
 {
     const Weather w = *weather;

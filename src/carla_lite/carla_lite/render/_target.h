@@ -1,4 +1,4 @@
-/* CLONED: compiled several times, for the vector units there are; the machine picks when it loads. */
+/* CLONED: compiled once for each kind of vector unit; the loader picks that of the machine. */
 #ifndef CARLA_LITE_TARGET_H
 #define CARLA_LITE_TARGET_H
 
