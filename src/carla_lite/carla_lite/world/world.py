@@ -24,6 +24,7 @@ from carla_lite.world.geometry import (
     check_transform,
     compose,
 )
+from carla_lite.world.memory import release_free_memory
 from carla_lite.world.population import Population
 from carla_lite.world.prop_blueprints import PROPS
 from carla_lite.world.sensor_blueprints import CAMERAS, LISTED_ONLY, SENSORS
@@ -151,7 +152,7 @@ class World:
     @cached_property
     def scene(self) -> Scene:
         """What sensors see of the map; built when the first one looks."""
-        return Scene.build(
+        scene = Scene.build(
             self.network,
             self.static_solids,
             self.seed,
@@ -159,6 +160,8 @@ class World:
             weather=_conditions(self.weather),
             quality=self.quality,
         )
+        release_free_memory()
+        return scene
 
     @cached_property
     def surroundings(self) -> Surroundings:
