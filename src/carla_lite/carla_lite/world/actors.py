@@ -11,10 +11,7 @@ from carla_lite.world.sensor_blueprints import LANE_INVASION
 
 
 class Attachment(IntEnum):
-    """How an actor hangs on its parent.
-
-    Vehicles stay level here, so a spring arm and its ghost follow them just as a rigid mount does.
-    """
+    """How an actor hangs on its parent; see `carla_lite.world.spring_arm`."""
 
     RIGID = 0
     SPRING_ARM = 1

@@ -6,13 +6,14 @@ from numpy.typing import NDArray
 from carla_lite.scenery.solids import SOLID, Solids, empty
 from carla_lite.world._contacts import occupied
 from carla_lite.world._records import SOLID_BYTES, place_solids
-from carla_lite.world.actors import Actor
+from carla_lite.world.actors import Actor, Attachment
 from carla_lite.world.bodies import Bodies
 from carla_lite.world.body import Body
 from carla_lite.world.errors import SpawnError, UnknownActorError, WorldError, WrongActorKindError
 from carla_lite.world.geometry import BoundingBox, Rotation, Transform, Vector3, compose
 from carla_lite.world.records import Records
 from carla_lite.world.shapes import parts_of
+from carla_lite.world.spring_arm import SpringArm
 from carla_lite.world.vehicle import Vehicle
 from carla_lite.world.walker import Walker
 
@@ -48,6 +49,7 @@ class Population:
         self.vehicles: list[Vehicle] = []
         self.walkers: list[Walker] = []
         self.attached: list[Actor] = []
+        self._arms: dict[int, SpringArm] = {}
         self.records = Records()
         self.fixtures = empty()
         self.next_id = first_id
@@ -113,6 +115,7 @@ class Population:
             self.walkers.remove(actor)
         if actor.parent_id:
             self.attached.remove(actor)
+            self._arms.pop(actor_id, None)
         self._tombstones[actor_id] = actor.bounding_box
         while len(self._tombstones) > _TOMBSTONES:
             del self._tombstones[next(iter(self._tombstones))]
@@ -167,13 +170,25 @@ class Population:
         alone.add(body.row)
         return bool(self.rows.count and occupied(alone.bytes, self.rows.bytes, self.rows.count))
 
-    def carry(self) -> None:
+    def carry(self, duration_s: float) -> None:
         """Takes what hangs on others along."""
         for actor in self.attached:
             parent = self.actors.get(actor.parent_id)
             if parent is not None:  # parents are older than children, so they are up to date
-                actor.transform = compose(parent.transform, actor.mount)
+                arm = self._arms.get(actor.id)
+                if arm is None:
+                    actor.transform = compose(parent.transform, actor.mount)
+                else:
+                    actor.transform = arm.follow(parent.transform, duration_s)
                 self.write(actor)
+
+    def hang(self, actor: Actor, parent: Actor, mount: Transform) -> Transform:
+        """Hangs an actor on another one; returns its place in the world."""
+        actor.mount = mount
+        if actor.attachment is Attachment.RIGID:
+            return compose(parent.transform, mount)
+        self._arms[actor.id] = SpringArm(mount, actor.attachment)
+        return self._arms[actor.id].settled(parent.transform)
 
     def write(self, actor: Actor) -> None:
         """Brings the record of an actor which is no body up to date; bodies write theirs together,

@@ -257,6 +257,9 @@ class World:
                 self._instruments[actor.id] = instrument
                 self._sensors.append(actor)
         self.population.add(actor)
+        if parent_id and attachment is not Attachment.RIGID:
+            actor.transform = self.population.hang(actor, self.actors[parent_id], mount)
+            self.population.write(actor)
         return actor
 
     def destroy(self, actor_id: int) -> None:
@@ -285,9 +288,9 @@ class World:
         For an actor with a parent the transform is relative to it, as in CARLA.
         """
         actor, place = self.population.actor(actor_id), check_transform(transform)
-        if actor.parent_id in self.actors:
-            actor.mount = place
-            place = compose(self.actors[actor.parent_id].transform, place)
+        parent = self.actors.get(actor.parent_id)
+        if parent is not None:
+            place = self.population.hang(actor, parent, place)
         actor.teleport(place)
         self.population.write(actor)
 
@@ -362,7 +365,7 @@ class World:
         self.collisions = []
         if population.bodies:
             self.collisions = self._collider.resolve(population, self.obstacles)
-        population.carry()
+        population.carry(delta_s)
         self.traffic_control.advance(delta_s)
         self.traffic_control.tell(population.rows, self.frame)
         self.traffic_control.write_records(population.records)
