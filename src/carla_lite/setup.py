@@ -50,6 +50,7 @@ setup(
     ),
     python_requires=">=3.10",
     install_requires=["msgpack", "numpy", "opencv-python-headless"],
+    extras_require={"bench": ["carla==0.9.16"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
