@@ -1,9 +1,11 @@
-"""A real carla_lite server, in a process of its own, for the tests that need a simulator."""
+"""For the tests that need a simulator, a real carla_lite server in a process of its own; for those
+of bad luck, a full disk."""
 
 from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -11,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import carla
 import msgpack
@@ -124,3 +127,19 @@ def old_server() -> Iterator[int]:
     yield listener.getsockname()[1]
     thread.join(10)
     listener.close()
+
+
+@pytest.fixture
+def full_disk() -> Callable[[int], AbstractContextManager[None]]:
+    """While it lasts, no file of this process can grow beyond so many bytes."""
+
+    @contextmanager
+    def limit(size: int) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limit

@@ -23,6 +23,7 @@ import yaml
 from torch.utils.tensorboard import SummaryWriter
 
 from td3_driving.agent.episode import EpisodeInProgress
+from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.types import Purpose, Task
 from td3_driving.evaluation.metrics import EpisodeScore
 from td3_driving.evaluation.story import Track, write_tracks
@@ -117,7 +118,7 @@ class RunFolder:
                 f"the run folder {self.path} is not writable ({error.strerror}); choose another "
                 "--run-dir"
             ) from error
-        self._logged_updates = 0
+        self._logged_updates = self._logged_refusals = 0
         self._speed_from = (0.0, 0, 0)
         self._tracks: list[Track] = []
 
@@ -141,16 +142,11 @@ class RunFolder:
         """The best policy's file."""
         return self.path / "policy.safetensors"
 
-    def write_policy(self, policy: Policy, runner: Runner) -> None:
-        """Replaces the best policy's file."""
-        trainer = runner.trainer
-        training = {
-            "training_ticks": runner.status.training_ticks,
-            "updates": trainer.updates if trainer is not None else 0,
-            "trained_s": round(runner.trained_s, 1),
-            "seed": runner.parameters.seed,
-        }
-        save_policy(self.policy, policy, asdict(runner.parameters), training)
+    def write_policy(
+        self, policy: Policy, parameters: AgentParameters, training: Mapping[str, Any]
+    ) -> None:
+        """Replaces the best policy's file; `training` says how it was trained."""
+        save_policy(self.policy, policy, asdict(parameters), training)
 
     def read_policy(self, config: TD3Config) -> Policy:
         """The best policy.
@@ -166,10 +162,11 @@ class RunFolder:
     # --- Logs ---
 
     def log_update(self, updates: int, metrics: Mapping[str, float]) -> None:
-        """Writes the learner's figures to TensorBoard, every tenth update."""
-        if updates - self._logged_updates < 10:
+        """Writes the learner's figures to TensorBoard: every tenth update, and each refusal."""
+        refusals = int(metrics.get("health/refused_updates", 0))
+        if updates - self._logged_updates < 10 and refusals == self._logged_refusals:
             return
-        self._logged_updates = updates
+        self._logged_updates, self._logged_refusals = updates, refusals
         for name, value in metrics.items():
             self._board.add_scalar(name, value, updates)
 

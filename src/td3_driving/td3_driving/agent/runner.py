@@ -6,11 +6,13 @@ every further tick with `advance`, and does what the reply says: drive, reset, o
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +37,7 @@ from td3_driving.agent.types import (
 from td3_driving.driving.route import Route
 from td3_driving.driving.termination import EpisodeEnd
 from td3_driving.evaluation.metrics import score
+from td3_driving.learning.policy import Policy
 
 CLOSING_TEST_FROM_S = 300.0
 """Training time from which a run closes with its test, unless told otherwise."""
@@ -87,6 +90,7 @@ class Runner:
         self._drivers: dict[str, Driver] = {} if driver is None else {"given": driver}
         self._episode: EpisodeInProgress | None = None
         self._task: Task | None = None
+        self._policy_lock = threading.Lock()
         self._action = np.zeros(2, np.float32)
         self._since = clock()
         self._saved_at = clock()
@@ -161,8 +165,16 @@ class Runner:
         """Lets another driver take over tasks given to "given"."""
         self._drivers["given"] = driver
 
-    def save(self) -> None:
-        """Writes a whole checkpoint and, while no selection has chosen one, the newest policy."""
+    def save(self, wait: bool = True) -> None:
+        """Writes a whole checkpoint and, while no selection has chosen one, the newest policy.
+
+        Args:
+            wait: Come back when all is written. Else it is written in the background, if nothing
+                else is just being, and the trainer's alarm tells if that fails.
+
+        Raises:
+            OSError: It could not be written. Only when waiting.
+        """
         if self._folder is None or self.trainer is None:
             return
         assert isinstance(self.program, TrainingProgram)
@@ -173,10 +185,16 @@ class Runner:
             "episodes": self.status.episodes,
             "metrics_bytes": self._folder.metrics_bytes,
         }
-        self.trainer.save(self._folder.checkpoints, values, self.parameters.checkpoints_kept)
-        self._saved_at = self._clock()
-        if self.program.best is None:
-            self._folder.write_policy(self.trainer.candidate("learner").policy, self)
+        folder, figures = self._folder, self._training_figures()
+
+        def write_newest(policy: Policy, updates: int) -> None:
+            with self._policy_lock:
+                if "best" not in self._drivers:
+                    folder.write_policy(policy, self.parameters, {**figures, "updates": updates})
+
+        directory, keep = folder.checkpoints, self.parameters.checkpoints_kept
+        if self.trainer.save(directory, values, keep, wait, write_newest):
+            self._saved_at = self._clock()
 
     def restore(self) -> None:
         """Goes on from the run folder's newest whole checkpoint."""
@@ -254,7 +272,7 @@ class Runner:
             self.program.closing_test = self.trained_s > CLOSING_TEST_FROM_S
         due = self._clock() - self._saved_at >= 60.0 * self.parameters.checkpoint_minutes
         if due and isinstance(self.program, TrainingProgram) and self.program.between_trainings:
-            self.save()
+            self.save(wait=False)
         task = self.program.next(self.status.progress)
         if task is None:
             self._task = None
@@ -280,9 +298,19 @@ class Runner:
             self._drivers.pop("averaged", None)
 
     def _write_policy(self, driver: LearnedDriver) -> None:
-        self._drivers["best"] = driver
-        if self._folder is not None:
-            self._folder.write_policy(driver.policy, self)
+        with self._policy_lock:
+            # From now on no save writes the newest policy over it.
+            self._drivers["best"] = driver
+            if self._folder is not None:
+                self._folder.write_policy(driver.policy, self.parameters, self._training_figures())
+
+    def _training_figures(self) -> dict[str, Any]:
+        return {
+            "training_ticks": self.status.training_ticks,
+            "updates": self.trainer.updates if self.trainer is not None else 0,
+            "trained_s": round(self.trained_s, 1),
+            "seed": self.parameters.seed,
+        }
 
     def _measure(self) -> None:
         """Moves the training clock and the progress on.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,19 +14,24 @@ import numpy as np
 import torch
 
 from td3_driving.agent.drivers import LearnedDriver, RandomDriver
+from td3_driving.agent.keeping import LearnerKeeper
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.types import Sight
 from td3_driving.driving.observation import vector_dim
-from td3_driving.learning import checkpoint
+from td3_driving.learning.checkpoint import Saved
 from td3_driving.learning.config import TD3Config
 from td3_driving.learning.errors import NonFiniteError
-from td3_driving.learning.health import DeadActorDetector
+from td3_driving.learning.health import DeadActorDetector, RefusalCounter
 from td3_driving.learning.noise import GaussianNoise, LinearSchedule
+from td3_driving.learning.policy import Policy
 from td3_driving.learning.replay import FrameReplay
 from td3_driving.learning.td3 import TD3Agent
 
 NOISE_ENDS_AT = 0.8
 """Share of the run after which the exploration noise has reached its end value."""
+
+TOLD_FOR = 1000
+"""Decisions for which it is told that the learner was restored."""
 
 
 def td3_config(parameters: AgentParameters) -> TD3Config:
@@ -78,17 +84,31 @@ class OnlineTrainer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="learner")
         self._update: Future[dict[str, float]] | None = None
         self._begun_at = 0
+        self._keeper = LearnerKeeper(self.agent, self.replay, self._acting, self._thread)
         self._health = DeadActorDetector()
+        self._refusals = RefusalCounter()
+        self._restored_at = 0
+        self._alarms: dict[str, str] = {}
         self.enabled = True
         self.decisions = 0
         self.metrics: dict[str, float] = {}
-        self.alarm: str | None = None
         self.recent_actions: deque[np.ndarray] = deque(maxlen=256)
 
     @property
     def updates(self) -> int:
         """Updates done."""
         return self.agent.updates
+
+    @property
+    def alarm(self) -> str | None:
+        """All that is wrong now, for people; None if nothing is."""
+        alarms = dict(self._alarms)
+        if self._keeper.error is not None:
+            alarms["saving"] = (
+                f"not saved: {self._keeper.error}; training goes on, the checkpoints before are "
+                "as they were, and the next save tries again"
+            )
+        return "; ".join(alarms.values()) or None
 
     # --- Driving ---
 
@@ -154,13 +174,45 @@ class OnlineTrainer:
         try:
             metrics = update.result()
         except NonFiniteError as error:
-            self.alarm = str(error)
+            self._refuse(str(error))
+        else:
+            self.metrics |= metrics
+            self.metrics["time/update_lag_decisions"] = float(self.decisions - self._begun_at)
+            if "loss/actor" in metrics:
+                self._accept(metrics)
+        self.metrics["health/refused_updates"] = float(self.agent.non_finite)
+        self.metrics["health/restored"] = float(self._refusals.restored)
+        self.metrics["health/dead_actor"] = float("dead" in self._alarms)
+
+    def _accept(self, metrics: dict[str, float]) -> None:
+        """A whole cycle of updates is done: its actor acts from now on."""
+        self._refusals.accepted()
+        self._acting.load_from(self.agent)
+        self._tell("refused", None)
+        if self.decisions - self._restored_at >= TOLD_FOR:
+            self._tell("restored", None)
+        self._tell("dead", self._health.update(metrics))
+
+    def _refuse(self, why: str) -> None:
+        """An update was not finite; after some in a row the last good learner is put back."""
+        self._tell("refused", why)
+        if not self._refusals.refused():
             return
-        self.metrics |= metrics
-        self.metrics["time/update_lag_decisions"] = float(self.decisions - self._begun_at)
-        if "loss/actor" in metrics:
-            self._acting.load_from(self.agent)
-            self.alarm = self._health.update(metrics)
+        last = f"{self._refusals.in_a_row} updates in a row were refused, the last because {why}"
+        restored = self._keeper.restore_learner(_was_good)
+        if restored is None:
+            self._tell("refused", f"{last}; there is no good checkpoint to restore")
+            return
+        self._refusals.was_restored()
+        self._restored_at = self.decisions
+        self._tell("refused", None)
+        self._tell("restored", f"{last}; the learner of {restored} was restored")
+
+    def _tell(self, subject: str, alarm: str | None) -> None:
+        if alarm is None:
+            self._alarms.pop(subject, None)
+        else:
+            self._alarms[subject] = alarm
 
     # --- Policies ---
 
@@ -175,35 +227,44 @@ class OnlineTrainer:
 
     # --- State ---
 
-    def save(self, directory: Path, extra: dict[str, Any], keep: int) -> Path:
-        """Writes a whole checkpoint; nothing is in flight while it does."""
-        self.wait()
+    def save(
+        self,
+        directory: Path,
+        extra: dict[str, Any],
+        keep: int,
+        wait: bool = True,
+        then: Callable[[Policy, int], None] = lambda policy, updates: None,
+    ) -> bool:
+        """Saves all of it, in the background unless `wait`.
+
+        Args:
+            directory: Of the checkpoints; the same each time.
+            extra: JSON-able; of the caller.
+            keep: Checkpoints to keep.
+            wait: Come back when it is written.
+            then: Takes the newest policy and its updates when it is written, on another thread.
+
+        Returns:
+            Whether it is, or will be, saved: not, unless waiting, while another save is under way.
+
+        Raises:
+            OSError: It could not be written. Only when waiting; else `alarm` tells.
+        """
         values = {
             "decisions": self.decisions,
             "learning_starts": self._starts,
             "noise": self._noise.state_dict(),
             "warm_up": self._warm_up.random.bit_generator.state,
             "health": self._health.state_dict(),
-            "metrics": self.metrics,
-            "unadopted": self._unadopted(),
+            "refusals": self._refusals.state_dict(),
+            "metrics": dict(self.metrics),
             "program": extra,
         }
-        return checkpoint.save(
-            directory, self.agent, self.replay, values, keep=keep, acting=self._acting
-        )
-
-    def _unadopted(self) -> dict[str, Any] | None:
-        """The last update while the acting policy is still older than it; it must be over."""
-        if self._update is None:
-            return None
-        error = self._update.exception()
-        if error is not None and not isinstance(error, NonFiniteError):
-            raise error
-        return {
-            "begun_at": self._begun_at,
-            "refused": None if error is None else str(error),
-            "metrics": {} if error is not None else self._update.result(),
-        }
+        update, begun_at = self._update, self._begun_at
+        return self._keeper.save(
+            directory, values, lambda: {"unadopted": _unadopted(update, begun_at)},
+            keep, wait, then,
+        )  # fmt: skip
 
     def load(self, directory: Path) -> dict[str, Any]:
         """Goes on from the newest whole checkpoint; returns what was saved as `extra`.
@@ -214,16 +275,14 @@ class OnlineTrainer:
             FileNotFoundError: there is none.
             CheckpointError: it is of another configuration or version.
         """
-        newest = checkpoint.latest(directory)
-        if newest is None:
-            raise FileNotFoundError(f"no whole checkpoint in {directory}; start the run anew")
-        values = checkpoint.load(newest, self.agent, self.replay, self._acting)
+        values = self._keeper.load(directory)
         self.decisions = int(values["decisions"])
         # A longer total would set it higher, and a learner that has begun must not stop again.
         self._starts = min(self._starts, int(values["learning_starts"]))
         self._noise.load_state_dict(values["noise"])
         self._warm_up.random.bit_generator.state = values["warm_up"]
         self._health.load_state_dict(values["health"])
+        self._refusals.load_state_dict(values["refusals"])
         self.metrics = dict(values["metrics"])
         unadopted = values["unadopted"]
         if unadopted is not None:
@@ -236,6 +295,30 @@ class OnlineTrainer:
         return values["program"]
 
     def close(self) -> None:
-        """Waits for the learner and ends its thread."""
-        self._adopt()
-        self._thread.shutdown()
+        """Waits for the learner and for a save under way, and ends their threads."""
+        try:
+            self._adopt()
+        finally:
+            self._thread.shutdown()
+            self._keeper.close()
+
+
+def _unadopted(update: Future[dict[str, float]] | None, begun_at: int) -> dict[str, Any] | None:
+    """An update that is over while the acting policy is still older than it."""
+    if update is None:
+        return None
+    error = update.exception()
+    if error is not None and not isinstance(error, NonFiniteError):
+        raise error
+    return {
+        "begun_at": begun_at,
+        "refused": None if error is None else str(error),
+        "metrics": {} if error is not None else update.result(),
+    }
+
+
+def _was_good(saved: Saved) -> bool:
+    """Whether no update had just been refused when it was saved."""
+    unadopted = saved.extra["unadopted"]
+    refused = unadopted is not None and unadopted["refused"] is not None
+    return not refused and saved.extra["refusals"]["in_a_row"] == 0

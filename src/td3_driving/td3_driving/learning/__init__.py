@@ -4,7 +4,7 @@ Arrays in, arrays out; this package knows nothing of cars, ROS or CARLA.
 """
 
 from td3_driving.learning.batch import Batch
-from td3_driving.learning.checkpoint import latest, load, save
+from td3_driving.learning.checkpoint import CheckpointWriter, load, newest, save
 from td3_driving.learning.checks import Check, run_checks
 from td3_driving.learning.config import TD3Config
 from td3_driving.learning.health import DeadActorDetector
@@ -19,6 +19,7 @@ __all__ = [
     "Actor",
     "Batch",
     "Check",
+    "CheckpointWriter",
     "DeadActorDetector",
     "FrameReplay",
     "GaussianNoise",
@@ -30,10 +31,10 @@ __all__ = [
     "TD3Agent",
     "TD3Config",
     "TwinCritic",
-    "latest",
     "load",
     "load_policy",
     "make_cnn",
+    "newest",
     "run_checks",
     "save",
     "save_policy",

@@ -8,7 +8,9 @@ LearningError
 └── CheckpointError           a checkpoint or policy file cannot be used
     ├── DamagedCheckpointError    incomplete, or its bytes are not those that were written
     ├── ForeignCheckpointError    not one of ours, or it belongs to another configuration
-    └── NewerCheckpointError      written by a later version than this one can read
+    ├── NewerCheckpointError      written by a later version than this one can read
+    ├── OlderCheckpointError      written by an earlier version than this one can read
+    └── CheckpointsInUseError     another process writes checkpoints into that folder
 """
 
 
@@ -46,3 +48,11 @@ class ForeignCheckpointError(CheckpointError):
 
 class NewerCheckpointError(CheckpointError):
     """Written by a later version than this one can read."""
+
+
+class OlderCheckpointError(CheckpointError):
+    """Written by an earlier version than this one can read."""
+
+
+class CheckpointsInUseError(CheckpointError, OSError):
+    """Another process writes checkpoints into that folder."""

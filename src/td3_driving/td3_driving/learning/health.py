@@ -1,10 +1,47 @@
-"""Watching a run for the actor that died."""
+"""Watching a run for updates that are refused, and for the actor that died."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
+
+
+class RefusalCounter:
+    """Says when so many updates were refused in a row that the learner is to be restored.
+
+    Args:
+        limit: refusals without an update of the actor between them.
+    """
+
+    def __init__(self, limit: int = 10) -> None:
+        self.limit = limit
+        self.in_a_row = 0
+        """Refusals since the actor was last updated, or since the learner was restored."""
+        self.restored = 0
+        """Times that the learner was restored."""
+
+    def refused(self) -> bool:
+        """An update was not finite. Returns whether to restore the learner now."""
+        self.in_a_row += 1
+        return self.in_a_row % self.limit == 0
+
+    def accepted(self) -> None:
+        """The actor was updated: a whole cycle was finite."""
+        self.in_a_row = 0
+
+    def was_restored(self) -> None:
+        """The learner is that of a checkpoint now."""
+        self.in_a_row = 0
+        self.restored += 1
+
+    def state_dict(self) -> dict[str, int]:
+        """JSON-able; what has been counted."""
+        return {"in_a_row": self.in_a_row, "restored": self.restored}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """The inverse of state_dict."""
+        self.in_a_row, self.restored = int(state["in_a_row"]), int(state["restored"])
 
 
 class DeadActorDetector:

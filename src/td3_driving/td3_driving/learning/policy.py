@@ -14,6 +14,7 @@ from torch import Tensor
 from td3_driving.learning.batch import check_array
 from td3_driving.learning.config import TD3Config
 from td3_driving.learning.networks import Actor, NatureCNN, make_cnn
+from td3_driving.learning.state import copies
 
 if TYPE_CHECKING:
     from td3_driving.learning.td3 import TD3Agent
@@ -58,14 +59,15 @@ class Policy:
             self.actor_cnn.load_state_dict(cnn.state_dict())
             self.actor.load_state_dict(actor.state_dict())
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """The weights by name: actor_cnn.* and actor.*."""
+    def state_dict(self, into: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """The weights by name, actor_cnn.* and actor.*; `into` is as for state.copies."""
         with self._lock:
-            return {
-                f"{part}.{name}": tensor.clone()
+            weights = {
+                f"{part}.{name}": tensor
                 for part in ("actor_cnn", "actor")
                 for name, tensor in getattr(self, part).state_dict().items()
             }
+            return copies(weights, into)
 
     def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
         """The inverse of state_dict; torch refuses missing, unknown and misshapen weights."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from td3_driving.learning.config import TD3Config
@@ -20,6 +18,7 @@ from td3_driving.learning.errors import (
     ForeignCheckpointError,
     NewerCheckpointError,
 )
+from td3_driving.learning.files import write_tensors
 from td3_driving.learning.policy import Policy
 from td3_driving.learning.state import tensors_sha256
 
@@ -52,6 +51,9 @@ def save_policy(
         policy: from TD3Agent.policy().
         task: JSON-able; what the policy was trained to do.
         training: JSON-able; how the training went.
+
+    Raises:
+        OSError: the disk is full or read-only; an earlier file is as it was.
     """
     file = Path(file)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -68,9 +70,7 @@ def save_policy(
     }
     metadata["sha256"] = _digest(tensors, metadata)
     temporary = file.with_name(f".writing-{file.name}")
-    save_file(tensors, temporary, metadata=metadata)
-    with temporary.open("rb") as stream:
-        os.fsync(stream.fileno())
+    write_tensors(temporary, tensors, metadata)
     return temporary.rename(file)
 
 

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from td3_driving.learning.batch import Batch, check_array
-from td3_driving.learning.errors import NonFiniteError, ReplayError, ReplayMemoryError
+from td3_driving.learning.errors import NonFiniteError, ReplayError
+from td3_driving.learning.memory import require_memory
 
 WRITER_LEAD = 256
 """Rows that the writer may store beyond `upto` before a sample of it is refused (see sample)."""
 
-_ROW_ARRAYS = ("frame", "vector", "age")
-_TRANSITION_ARRAYS = ("row", "action", "reward", "terminated")
+PARTS = {
+    "rows": ("frame", "vector", "age"),
+    "transitions": ("row", "action", "reward", "terminated"),
+}
+"""The arrays of the two rings."""
 
 
 class FrameReplay:
@@ -76,7 +79,7 @@ class FrameReplay:
         self.bytes_per_row = sum(
             int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in arrays.values()
         )
-        _require_memory(capacity, self.bytes_per_row)
+        require_memory("FrameReplay", capacity, self.bytes_per_row)
         self.capacity, self.stack, self.n_step, self.gamma = capacity, stack, n_step, gamma
         self.writer_lead = min(WRITER_LEAD, capacity // 4)
         self.frame_shape, self.vector_dim, self.action_dim = (rows, columns), vector_dim, action_dim
@@ -85,6 +88,8 @@ class FrameReplay:
         }
         self._rng = np.random.Generator(np.random.PCG64(seed))
         self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._reading: dict[str, int] = {}
         self._rows = 0
         self._open = False
         self.stored = 0
@@ -116,7 +121,8 @@ class FrameReplay:
                 "or by abort() after a fault"
             )
         self._check_observation(frame, vector)
-        with self._lock:
+        with self._room:
+            self._room.wait_for(self._has_room)
             self._store_row(frame, vector, age=0)
             self._open = True
 
@@ -150,7 +156,8 @@ class FrameReplay:
         if not np.isfinite(reward):
             raise NonFiniteError(f"reward is {reward}; look at the terms it was made of")
         self._check_observation(next_frame, next_vector)
-        with self._lock:
+        with self._room:
+            self._room.wait_for(self._has_room)
             last, slot = self._rows - 1, self.stored % self.capacity
             step = {"row": last, "action": action, "reward": reward, "terminated": terminated}
             for name, value in step.items():
@@ -270,44 +277,83 @@ class FrameReplay:
 
     # --- State ---
 
-    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Arrays (the part of each ring that is in use) and JSON-able values.
-
-        The arrays are views: keep the writer waiting by `hold()` until they are written.
-        """
-        used = {name: min(self._rows, self.capacity) for name in _ROW_ARRAYS}
-        used |= {name: min(self.stored, self.capacity) for name in _TRANSITION_ARRAYS}
-        return {name: array[: used[name]] for name, array in self._arrays.items()}, {
-            "layout": self.layout(),
-            "rows": self._rows,
-            "open": self._open,
-            "stored": self.stored,
-            "dropped": self.dropped,
-            "rng": self._rng.bit_generator.state,
-        }
-
     def hold(self) -> threading.Lock:
         """The lock that keeps writer and sampler waiting: `with replay.hold(): ...`."""
         return self._lock
 
-    def restore(self, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]) -> None:
-        """The inverse of state().
+    def counters(self) -> dict[str, Any]:
+        """JSON-able: how much was ever stored, and whether an episode is open.
+
+        Call it from the writer's thread. With the sampler's state and with the newest rows and
+        transitions, `capacity` of each at most, it is all that restore() needs.
+        """
+        return {
+            "layout": self.layout(),
+            "rows": self._rows,
+            "transitions": self.stored,
+            "open": self._open,
+            "dropped": self.dropped,
+        }
+
+    def sampler_state(self) -> dict[str, Any]:
+        """JSON-able: the state of the sampler's generator. Call it from the sampler's thread."""
+        return dict(self._rng.bit_generator.state)
+
+    def reading(self, first: Mapping[str, int]) -> None:
+        """Lets another thread read rows and transitions in place while the writer goes on.
+
+        The writer waits rather than overwrite one that is still to be read. What is stored
+        never changes until then, so neither a lock nor a copy is needed.
+
+        Args:
+            first: of each part ("rows", "transitions") the first number still to be read; a part
+                that is left out is not being read.
+        """
+        with self._room:
+            self._reading = dict(first)
+            self._room.notify_all()
+
+    def view(self, part: str, first: int, end: int) -> dict[str, np.ndarray]:
+        """Rows or transitions of these numbers; not copied, but for those across the seam."""
+        low, length = first % self.capacity, end - first
+        over = max(0, low + length - self.capacity)
+        return {
+            name: np.concatenate((array[low:], array[:over])) if over else array[low : low + length]
+            for name, array in ((name, self._arrays[name]) for name in PARTS[part])
+        }
+
+    def restore(
+        self,
+        counters: Mapping[str, Any],
+        sampler: Mapping[str, Any],
+        pieces: Iterable[tuple[str, int, Mapping[str, np.ndarray]]],
+    ) -> None:
+        """The inverse of counters(), sampler_state() and view().
+
+        Args:
+            counters: as they were.
+            sampler: as it was.
+            pieces: a part's name, its first number, and its arrays.
 
         Raises:
             ReplayError: the state belongs to a memory of another layout.
         """
-        if values["layout"] != self.layout():
+        if counters["layout"] != self.layout():
             raise ReplayError(
-                f"restore: the state is of {values['layout']}, this memory of {self.layout()}; "
+                f"restore: the state is of {counters['layout']}, this memory of {self.layout()}; "
                 "make the memory with the same arguments"
             )
         with self._lock:
-            for name, array in self._arrays.items():
-                used = arrays[name]
-                array[: len(used)] = used
-            self._rows, self._open = int(values["rows"]), bool(values["open"])
-            self.stored, self.dropped = int(values["stored"]), int(values["dropped"])
-            self._rng.bit_generator.state = dict(values["rng"])
+            self._rows, self._open = int(counters["rows"]), bool(counters["open"])
+            self.stored, self.dropped = int(counters["transitions"]), int(counters["dropped"])
+            for part, first, arrays in pieces:
+                for name in PARTS[part]:
+                    count = self._rows if part == "rows" else self.stored
+                    skip = max(0, count - self.capacity - first)
+                    new = arrays[name][skip:]
+                    slots = (first + skip + np.arange(len(new))) % self.capacity
+                    self._arrays[name][slots] = new
+            self._rng.bit_generator.state = dict(sampler)
 
     def layout(self) -> dict[str, Any]:
         """The arguments that a state depends on, JSON-able."""
@@ -320,6 +366,11 @@ class FrameReplay:
             "gamma": self.gamma,
         }
 
+    def _has_room(self) -> bool:
+        """Whether the next row and transition overwrite none that is still being read."""
+        counts = {"rows": self._rows, "transitions": self.stored}
+        return all(counts[part] < first + self.capacity for part, first in self._reading.items())
+
     def _store_row(self, frame: np.ndarray, vector: np.ndarray, age: int) -> None:
         slot = self._rows % self.capacity
         self._arrays["frame"][slot] = frame
@@ -330,31 +381,3 @@ class FrameReplay:
     def _check_observation(self, frame: np.ndarray, vector: np.ndarray) -> None:
         check_array("frame", frame, np.uint8, self.frame_shape)
         check_array("vector", vector, np.float32, (self.vector_dim,))
-
-
-def _require_memory(capacity: int, bytes_per_row: int) -> None:
-    free = available_memory_bytes()
-    if capacity * bytes_per_row > free:
-        raise ReplayMemoryError(
-            f"FrameReplay: capacity {capacity} takes {capacity * bytes_per_row / 1e9:.1f} GB and "
-            f"{free / 1e9:.1f} GB of memory are free; a capacity of at most "
-            f"{int(0.8 * free / bytes_per_row)} fits and leaves a fifth to the rest"
-        )
-
-
-def available_memory_bytes() -> int:
-    """Memory that can be taken without swapping: the machine's, or the control group's if less."""
-    free = 1024 * _named_figures(Path("/proc/meminfo"))["MemAvailable:"]
-    group = Path("/sys/fs/cgroup")
-    try:
-        limit = int((group / "memory.max").read_text())
-        # The group's file cache gives way when memory is asked for.
-        cache = _named_figures(group / "memory.stat")["inactive_file"]
-        free = min(free, limit - int((group / "memory.current").read_text()) + cache)
-    except (OSError, ValueError, KeyError):  # no control groups v2, or the limit is "max"
-        pass
-    return free
-
-
-def _named_figures(file: Path) -> dict[str, int]:
-    return {line.split()[0]: int(line.split()[1]) for line in file.read_text().splitlines()}

@@ -9,11 +9,29 @@ import torch
 from torch import Tensor
 
 
+def copies(
+    tensors: Mapping[str, Tensor], into: dict[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """Copies of tensors on the CPU.
+
+    Args:
+        tensors: by name.
+        into: memory of earlier copies, which is used again: to ask the system for it takes as
+            long as to copy. What it lacks is added to it.
+    """
+    into = {} if into is None else into
+    for name, tensor in tensors.items():
+        if name not in into:
+            into[name] = torch.empty(tensor.shape, dtype=tensor.dtype)
+        into[name].copy_(tensor.detach())
+    return {name: into[name] for name in tensors}
+
+
 def pack_optimizer(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Copies of the per-parameter state, named `{prefix}.{parameter index}.{key}`."""
+    """The per-parameter state itself, named `{prefix}.{parameter index}.{key}`."""
     state = optimizer.state_dict()["state"]
     return {
-        f"{prefix}.{index}.{key}": tensor.detach().to("cpu", copy=True)
+        f"{prefix}.{index}.{key}": tensor
         for index, entries in state.items()
         for key, tensor in entries.items()
     }

@@ -24,7 +24,7 @@ from td3_driving.learning.errors import NonFiniteError
 from td3_driving.learning.networks import Actor, NatureCNN, TwinCritic, make_cnn
 from td3_driving.learning.policy import Observation, Policy, finish_action, observation_tensors
 from td3_driving.learning.replay import FrameReplay
-from td3_driving.learning.state import pack_optimizer, tensors_sha256, unpack_optimizer
+from td3_driving.learning.state import copies, pack_optimizer, tensors_sha256, unpack_optimizer
 
 ONLINE = ("actor_cnn", "actor", "critic_cnn", "critic")
 NETWORKS = (
@@ -276,16 +276,33 @@ class TD3Agent:
         for name in NETWORKS:
             yield name, getattr(self, name)
 
-    def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """All that a continued run needs: tensors by flat name, and JSON-able values."""
-        tensors = {name: t.to("cpu", copy=True) for name, t in self._weights().items()}
+    def state_dict(
+        self, into: dict[str, Tensor] | None = None
+    ) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that a continued run needs: copied tensors by flat name, and JSON-able values.
+
+        Args:
+            into: memory for the copies, see state.copies.
+        """
+        tensors = self._weights()
         for name, optimizer in self.optimizers.items():
             tensors |= pack_optimizer(f"optimizer.{name}", optimizer)
         tensors["generator"] = self.generator.get_state()
-        return tensors, {"updates": self.updates, "non_finite": self.non_finite}
+        values = {"updates": self.updates, "non_finite": self.non_finite}
+        return copies(tensors, into), values
 
     def load_state_dict(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
         """The inverse of state_dict; the agent then continues bit for bit.
+
+        Raises:
+            RuntimeError: a weight is missing, unknown or of another shape (torch's message).
+        """
+        self.load_networks(tensors)
+        self.generator.set_state(tensors["generator"])
+        self.updates, self.non_finite = int(values["updates"]), int(values["non_finite"])
+
+    def load_networks(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes networks and optimisers from what state_dict gave; counters and noise stay.
 
         Raises:
             RuntimeError: a weight is missing, unknown or of another shape (torch's message).
@@ -297,8 +314,6 @@ class TD3Agent:
             )
         for name, optimizer in self.optimizers.items():
             unpack_optimizer(f"optimizer.{name}", optimizer, tensors)
-        self.generator.set_state(tensors["generator"])
-        self.updates, self.non_finite = int(values["updates"]), int(values["non_finite"])
 
     def parameters_sha256(self) -> str:
         """A digest of every weight of every network, targets and average included."""

@@ -29,10 +29,11 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 
 def kill(runner: Runner) -> None:
-    """The run goes as by kill -9: nothing more is saved. Only its thread is tidied away."""
+    """The run goes as by kill -9: no further save. Its threads and its lock are tidied away."""
     assert runner.trainer is not None
     runner.trainer.wait()
     runner.trainer._thread.shutdown()
+    runner.trainer._keeper.close()
 
 
 @pytest.mark.parametrize("ticks", [41, 119])

@@ -15,14 +15,17 @@ from td3_driving.agent.program import TrainingProgram
 from td3_driving.agent.runner import Runner
 from td3_driving.agent.trainer import OnlineTrainer
 from td3_driving.agent.types import Drive, Finished, Purpose, Reset
+from td3_driving.learning.checkpoint import newest
 from td3_driving.learning.policy_file import load_policy
 
 
 def transitions(runner: Runner) -> dict[str, np.ndarray]:
     """All that is stored, as arrays."""
     assert runner.trainer is not None
-    arrays, _ = runner.trainer.replay.state()
-    return {name: array.copy() for name, array in arrays.items()}
+    replay = runner.trainer.replay
+    rows = replay.view("rows", 0, replay.counters()["rows"])
+    stored = replay.view("transitions", 0, replay.stored)
+    return {name: array.copy() for name, array in (rows | stored).items()}
 
 
 @pytest.mark.parametrize(("steps", "action_repeat"), [(80, 2), (75, 2), (50, 4), (41, 3)])
@@ -199,25 +202,43 @@ def test_checkpoints_are_written_on_time_between_episodes(make_run, tmp_path: Pa
     clock.now_s += 0.7
     assert not (tmp_path / "checkpoints").exists()
     run.to(50)
-    assert len(list((tmp_path / "checkpoints").iterdir())) == 1
+    run.runner.trainer._keeper.wait()
+    assert len(list((tmp_path / "checkpoints").glob("checkpoint-*"))) == 1
     run.finish()
-    assert len(list((tmp_path / "checkpoints").iterdir())) == 2
+    assert len(list((tmp_path / "checkpoints").glob("checkpoint-*"))) == 2
 
 
 def test_a_disk_that_is_full_at_the_end_is_told_and_all_else_is_closed(
-    make_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_run, tmp_path: Path, full_disk: Any
 ) -> None:
     run = make_run(run_dir=str(tmp_path)).to(20)
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("td3_driving.learning.checkpoint.save", full)
-    with pytest.raises(OSError, match="No space left"):
+    with full_disk(1_000_000), pytest.raises(OSError, match="File too large"):
         run.runner.close()
     with pytest.raises(RuntimeError, match="after shutdown"):
         run.runner.trainer._thread.submit(print)
     run.runner.close()
+
+
+def test_a_disk_that_is_full_on_the_way_is_told_and_the_run_goes_on(
+    make_run, tmp_path: Path, full_disk: Any
+) -> None:
+    run = make_run(run_dir=str(tmp_path), checkpoint_minutes=0.0, checkpoints_kept=9).to(20)
+    trainer, folder = run.runner.trainer, tmp_path / "checkpoints"
+    trainer._keeper.wait()
+    before = list(folder.glob("*checkpoint-*"))
+    with full_disk(1_000_000):
+        run.to(50)  # a save falls due
+        trainer._keeper.wait()
+        assert "not saved: " in trainer.alarm and "File too large" in trainer.alarm
+        assert "the next save tries again" in trainer.alarm
+        assert list(folder.glob("*checkpoint-*")) == before
+        updates = trainer.updates
+        run.to(60)
+        trainer.wait()
+        assert trainer.updates > updates
+    run.finish()
+    assert trainer.alarm is None
+    assert newest(folder).extra["program"]["training_ticks"] == 80
 
 
 def evaluation(**changes: Any) -> AgentParameters:

@@ -203,6 +203,7 @@ def test_a_saved_learner_goes_on_with_its_counters_even_in_a_longer_run(
     first = make_trainer()
     drive(first)
     first.save(tmp_path, {"index": 3}, keep=2)
+    first.close()
     # A longer run would have begun to learn later.
     resumed = OnlineTrainer(PARAMETERS, learning_starts=1000)
     assert resumed.load(tmp_path) == {"index": 3}

@@ -1,24 +1,18 @@
 import json
-import os
 import shutil
+from concurrent.futures import Future
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from td3_driving.learning import (
-    TD3Agent,
-    checkpoint,
-    latest,
-    load,
-    load_policy,
-    save,
-    save_policy,
-)
+from td3_driving.learning import CheckpointWriter, TD3Agent, load, newest, save
+from td3_driving.learning.checkpoint import LearnerState, load_networks
 from td3_driving.learning.errors import (
+    CheckpointsInUseError,
     DamagedCheckpointError,
     ForeignCheckpointError,
     NewerCheckpointError,
+    OlderCheckpointError,
 )
 
 
@@ -51,82 +45,121 @@ def test_an_agent_that_never_trained_can_be_saved(tmp_path, small_config):
     assert other.parameters_sha256() == agent.parameters_sha256()
 
 
+def test_the_policy_that_acts_is_saved_beside_a_newer_learner(tmp_path, run, small_config):
+    agent, memory = run
+    acting = agent.policy()
+    agent.train(memory)
+    agent.train(memory)
+    path = save(tmp_path, agent, acting=acting)
+    other, acts = TD3Agent.create(small_config, seed=2), acting.create(small_config, seed=3)
+    load(path, other, acting=acts)
+    assert acts.state_dict().keys() == acting.state_dict().keys()
+    assert all(acts.state_dict()[name].equal(w) for name, w in acting.state_dict().items())
+    assert not all(acts.state_dict()[n].equal(w) for n, w in agent.policy().state_dict().items())
+    load(save(tmp_path, agent), other, acting=acts)
+    assert all(acts.state_dict()[n].equal(w) for n, w in agent.policy().state_dict().items())
+
+
+def test_a_learner_that_is_copied_later_is_saved_as_it_is_then(tmp_path, run, small_config):
+    agent, memory = run
+    learner = Future()
+    with CheckpointWriter(tmp_path) as writer:
+        saving = writer.save(learner, memory, extra={"decisions": 60})
+        assert writer.busy
+        with pytest.raises(RuntimeError, match="one is under way"):
+            writer.save(learner, memory)
+        agent.train(memory)
+        learner.set_result(LearnerState.of(agent, memory, extra={"updates": 2}))
+        path = saving.result()
+        assert not writer.busy
+    other = TD3Agent.create(small_config, seed=2)
+    assert load(path, other) == {"decisions": 60, "updates": 2}
+    assert other.parameters_sha256() == agent.parameters_sha256()
+
+
+def test_an_error_of_the_learner_is_the_saves(tmp_path, run):
+    learner = Future()
+    learner.set_exception(RuntimeError("the update failed"))
+    with CheckpointWriter(tmp_path) as writer:
+        with pytest.raises(RuntimeError, match="the update failed"):
+            writer.save(learner, run[1]).result()
+        assert writer.error == "the update failed"
+    assert newest(tmp_path) is None
+
+
+# --- Which there are ---
+
+
+def names(directory):
+    return sorted(path.name for path in directory.glob("*checkpoint-*"))
+
+
 def test_the_newest_are_kept(tmp_path, run):
     paths = [save(tmp_path, *run, keep=2) for _ in range(4)]
-    assert sorted(path.name for path in tmp_path.iterdir()) == [p.name for p in paths[2:]]
-    assert latest(tmp_path) == paths[-1]
+    assert names(tmp_path) == [path.name for path in paths[2:]]
+    assert newest(tmp_path).path == paths[-1]
+    with pytest.raises(ValueError, match="keep is 0"):
+        save(tmp_path, *run, keep=0)
 
 
-def test_an_empty_folder_has_no_latest(tmp_path):
-    assert latest(tmp_path) is None
-    assert latest(tmp_path / "missing") is None
+def test_an_empty_folder_has_none(tmp_path):
+    assert newest(tmp_path) is None
+    assert newest(tmp_path / "missing") is None
 
 
-def test_a_kill_between_any_two_files_leaves_the_last_checkpoint_whole(tmp_path, run):
-    whole = save(tmp_path, *run)
-    for files in range(len(list(whole.iterdir()))):
-        assert killed_while_saving(tmp_path, run, files) == 9
-        assert (tmp_path / ".writing-checkpoint-000002").is_dir()
-        assert latest(tmp_path) == whole
-    assert save(tmp_path, *run).name == "checkpoint-000002"
-    assert not list(tmp_path.glob(".writing-*"))
+def test_what_else_lies_in_the_folder_is_none_and_is_left_alone(tmp_path, run):
+    for name in ("checkpoint-old", "checkpoint-000009.bak", "checkpoint-"):
+        (tmp_path / name).mkdir()
+    path = save(tmp_path, *run, keep=1)
+    assert path.name == "checkpoint-000001" and newest(tmp_path).path == path
+    assert len(names(tmp_path)) == 4
 
 
-def killed_while_saving(directory, run, files):
-    """The exit status of a process that dies, unable to clean up, after so many whole files."""
-    finish, left = checkpoint._finish, iter(range(files))
-
-    def finish_or_die(file):
-        if next(left, None) is None:
-            os._exit(9)
-        return finish(file)
-
-    child = os.fork()
-    if child == 0:
-        checkpoint._finish = finish_or_die
-        save(directory, *run)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path, run, monkeypatch):
-    whole = save(tmp_path, *run)
-
-    def full(*_args, **_options):
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(np, "save", full)
-        with pytest.raises(OSError, match="No space left"):
-            save(tmp_path, *run)
-    assert [path.name for path in tmp_path.iterdir()] == [whole.name]
-    assert latest(tmp_path) == whole
-
-
-def test_damage_to_any_file_is_found_and_the_one_before_is_used(tmp_path, run):
+def test_one_that_cannot_be_used_takes_no_place_of_those_to_keep(tmp_path, run):
     older, newer = save(tmp_path, *run), save(tmp_path, *run)
-    agent, memory = run
-    for file in sorted(newer.iterdir()):
-        original = file.read_bytes()
-        middle = len(original) // 2
-        flipped = bytes([original[middle] ^ 4])
-        for damaged in (original[:middle], original[:middle] + flipped + original[middle + 1 :]):
-            file.write_bytes(damaged)
-            before = agent.parameters_sha256()
-            with pytest.raises(DamagedCheckpointError, match=newer.name):
-                load(newer, agent, memory)
-            assert agent.parameters_sha256() == before
-            with pytest.warns(UserWarning, match="passing over a checkpoint"):
-                assert latest(tmp_path) == older
-        file.write_bytes(original)
-    assert latest(tmp_path) == newer
+    (newer / "state.json").write_text("{}")
+    with pytest.warns(UserWarning, match=r"checkpoint-000002: .*state\.json is not as it was"):
+        saved = newest(tmp_path)
+    assert saved.path == older and list(saved.passed_over) == [newer]
+    writer = CheckpointWriter(tmp_path)
+    writer.go_on_from(saved)
+    learner = Future()
+    learner.set_result(LearnerState.of(*run))
+    third = writer.save(learner, run[1], keep=2).result()
+    assert names(tmp_path) == [older.name, newer.name, third.name]
+    fourth = writer.save(learner, run[1], keep=2).result()
+    writer.close()
+    assert names(tmp_path) == [third.name, fourth.name]
+
+
+# --- One writer ---
+
+
+def test_a_second_writer_is_refused_by_the_first_ones_process(tmp_path, run):
+    first, second = CheckpointWriter(tmp_path), CheckpointWriter(tmp_path)
+    first.lock()
+    with pytest.raises(CheckpointsInUseError, match=rf"process \d+ writes .*{tmp_path.name}"):
+        second.lock()
+    with pytest.raises(CheckpointsInUseError, match="stop that run first"):
+        save(tmp_path, *run)
+    assert newest(tmp_path) is None
+    first.close()
+    path = save(tmp_path, *run)
+    third = CheckpointWriter(tmp_path)
+    third.lock()
+    assert newest(tmp_path).path == path  # readers need no lock
+    third.close()
+    second.close()
+
+
+# --- What is refused ---
 
 
 def test_missing_files_and_manifests_are_damage(tmp_path, run):
     path = save(tmp_path, *run)
-    (path / "replay-frame.npy").unlink()
-    with pytest.raises(DamagedCheckpointError, match=r"replay-frame\.npy is missing"):
-        load(path, run[0])
+    (path / "rows.safetensors").unlink()
+    with pytest.raises(DamagedCheckpointError, match=r"lacks .*rows\.safetensors"):
+        load(path, *run)
     shutil.rmtree(path)
     path.mkdir()
     with pytest.raises(DamagedCheckpointError, match=r"has no manifest\.json"):
@@ -138,14 +171,18 @@ def edit_manifest(path, **changes):
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
 
 
-def test_newer_and_foreign_checkpoints_are_refused_by_name(tmp_path, run):
+def test_newer_older_and_foreign_checkpoints_are_refused_by_name(tmp_path, run):
     path = save(tmp_path, *run)
-    edit_manifest(path, schema=2)
-    with pytest.raises(NewerCheckpointError, match="schema 2 and this version reads up to 1"):
-        load(path, run[0])
-    edit_manifest(path, schema=1, format="somebody else's")
-    with pytest.raises(ForeignCheckpointError, match="not a checkpoint of td3_driving"):
-        load(path, run[0])
+    for changes, error, said in (
+        ({"schema": 3}, NewerCheckpointError, "schema 3 and this version reads 2; use the version"),
+        ({"schema": 1}, OlderCheckpointError, "schema 1 and this version reads 2; .*or start a"),
+        ({"schema": 2, "more": 1}, DamagedCheckpointError, "not as it was written"),
+        ({"schema": "x"}, DamagedCheckpointError, "names no schema"),
+        ({"format": "somebody else's"}, ForeignCheckpointError, "not a checkpoint of td3_driving"),
+    ):
+        edit_manifest(path, **changes)
+        with pytest.raises(error, match=rf"checkpoint-000001.*{said}"):
+            load(path, run[0])
 
 
 def test_another_configuration_is_refused_with_the_difference(
@@ -161,57 +198,13 @@ def test_another_configuration_is_refused_with_the_difference(
         load(save(tmp_path, run[0]), *run)
 
 
-# --- Policies ---
-
-
-def test_a_policy_file_acts_as_the_agent_did(tmp_path, run):
-    agent, _ = run
-    file = save_policy(
-        tmp_path / "policy.safetensors", agent.policy(), {"map": "LiteCircuit"}, {"steps": 5}
-    )
-    policy, info = load_policy(file)
-    rng = np.random.default_rng(0)
-    obs = {
-        "image": rng.integers(0, 256, agent.config.image_shape, dtype=np.uint8),
-        "vector": rng.standard_normal(agent.config.vector_dim).astype(np.float32),
-    }
-    np.testing.assert_allclose(
-        policy.select_action(obs), agent.select_action(obs, deterministic=True), atol=1e-7
-    )
-    assert (info.config, info.task, info.training) == (
-        agent.config,
-        {"map": "LiteCircuit"},
-        {"steps": 5},
-    )
-    assert [path.name for path in tmp_path.iterdir()] == ["policy.safetensors"]
-
-
-def test_a_damaged_policy_file_is_refused(tmp_path, run):
-    file = save_policy(tmp_path / "policy.safetensors", run[0].policy())
-    original = file.read_bytes()
-    for position in (4, 20, 200, 600, len(original) // 2, len(original) - 1):
-        flipped = bytes([original[position] ^ 4])
-        file.write_bytes(original[:position] + flipped + original[position + 1 :])
-        with pytest.raises((DamagedCheckpointError, ForeignCheckpointError), match="policy"):
-            load_policy(file)
-        file.write_bytes(original[:position])
-        with pytest.raises(DamagedCheckpointError, match="policy"):
-            load_policy(file)
-    with pytest.raises(FileNotFoundError, match="there is no policy file"):
-        load_policy(tmp_path / "missing.safetensors")
-
-
-def test_newer_and_foreign_policy_files_are_refused(tmp_path, run, monkeypatch):
-    from safetensors.torch import save_file
-
-    from td3_driving.learning import policy_file
-
-    foreign = tmp_path / "foreign.safetensors"
-    save_file(run[0].policy().state_dict(), foreign)
-    with pytest.raises(ForeignCheckpointError, match="not a policy of td3_driving"):
-        load_policy(foreign)
-    with monkeypatch.context() as patch:
-        patch.setattr(policy_file, "SCHEMA", 2)
-        newer = save_policy(tmp_path / "newer.safetensors", run[0].policy())
-    with pytest.raises(NewerCheckpointError, match="schema 2 and this version reads up to 1"):
-        load_policy(newer)
+def test_networks_alone_can_be_put_back(tmp_path, run):
+    agent, memory = run
+    agent.train(memory)
+    save(tmp_path, agent)
+    was, noise, steps = agent.parameters_sha256(), agent.generator.get_state(), agent.updates
+    agent.train(memory)
+    after = agent.generator.get_state()
+    load_networks(newest(tmp_path), agent)
+    assert agent.parameters_sha256() == was and agent.updates == steps + 1
+    assert agent.generator.get_state().equal(after) and not after.equal(noise)

@@ -1,4 +1,5 @@
 import threading
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from td3_driving.learning import FrameReplay, replay
+from td3_driving.learning import memory as machine
 from td3_driving.learning.errors import NonFiniteError, ReplayError, ReplayMemoryError, ShapeError
 
 SHAPE = (4, 2, 2)
@@ -157,6 +159,15 @@ def test_samples_stay_whole_while_another_thread_writes():
         writer.join()
 
 
+def pieces(memory, *cuts):
+    """All that a memory holds, as `restore` takes it, cut at these numbers."""
+    counters = memory.counters()
+    for part in replay.PARTS:
+        edges = [max(0, counters[part] - memory.capacity), *cuts, counters[part]]
+        for first, end in pairwise(edges):
+            yield part, first, memory.view(part, first, end)
+
+
 def test_a_restored_memory_goes_on_as_if_nothing_had_happened():
     def memory():
         return FrameReplay(50, SHAPE, 2, 1, seed=1)
@@ -164,26 +175,47 @@ def test_a_restored_memory_goes_on_as_if_nothing_had_happened():
     first, second = memory(), memory()
     one_long_episode(first, 70)
     first.sample(5)
-    arrays, values = first.state()
-    second.restore({name: array.copy() for name, array in arrays.items()}, values)
+    second.restore(first.counters(), first.sampler_state(), pieces(first, 30, 55))
     for each in (first, second):
         one_long_episode(each, 10, start=70)
     a, b = first.sample(20), second.sample(20)
     for name in vars(a):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
     with pytest.raises(ReplayError, match="this memory of"):
-        FrameReplay(51, SHAPE, 2, 1).restore(arrays, values)
+        FrameReplay(51, SHAPE, 2, 1).restore(first.counters(), first.sampler_state(), [])
+
+
+@pytest.mark.parametrize("before", [10, 140])
+def test_what_is_being_read_is_not_overwritten_and_the_writer_goes_on_afterwards(before):
+    memory = FrameReplay(100, SHAPE, 2, 1)
+    one_long_episode(memory, before)
+    counters = memory.counters()
+    oldest = max(0, counters["rows"] - 100)
+    memory.reading({"rows": oldest, "transitions": max(0, before - 100)})
+    writer = threading.Thread(target=one_long_episode, args=(memory, 150, before))
+    writer.start()
+    while memory.counters()["rows"] < oldest + 100:
+        writer.join(0.001)
+    writer.join(0.05)  # time enough to overwrite, if nothing held it back
+    assert memory.counters()["rows"] == oldest + 100
+
+    def read():
+        return memory.view("rows", oldest, counters["rows"])["vector"][:, 0]
+
+    np.testing.assert_array_equal(read(), np.arange(oldest, counters["rows"]))
+    memory.reading({})
+    writer.join()
+    assert memory.stored == before + 150
+    assert (read() > counters["rows"]).any()
 
 
 def test_a_driving_transition_takes_at_most_7400_bytes():
     memory = FrameReplay(100)
     assert memory.bytes_per_row <= 7400
-    arrays, _ = memory.state()
-    assert not any(array.nbytes for array in arrays.values())
 
 
 def test_a_capacity_beyond_memory_is_refused_with_one_that_fits(monkeypatch):
-    monkeypatch.setattr(replay, "available_memory_bytes", lambda: 10_000_000)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: 10_000_000)
     with pytest.raises(ReplayMemoryError, match=r"capacity of at most (\d+) fits") as refusal:
         FrameReplay(10**6)
     fits = int(str(refusal.value).split("at most ")[1].split()[0])
@@ -191,7 +223,7 @@ def test_a_capacity_beyond_memory_is_refused_with_one_that_fits(monkeypatch):
 
 
 def test_free_memory_is_known():
-    assert 10**6 < replay.available_memory_bytes() < 10**14
+    assert 10**6 < machine.available_memory_bytes() < 10**14
 
 
 @pytest.mark.parametrize("bad", [{"capacity": 0}, {"n_step": 0}, {"gamma": 1.1}])

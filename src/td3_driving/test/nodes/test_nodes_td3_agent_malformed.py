@@ -52,9 +52,10 @@ def test_a_malformed_message_is_refused_by_name_and_nothing_stored_is_lost(
     graph.drive(lambda: node.finished)
     assert node.invalid == 1 and errors[0].startswith(f"{name} ignored: ")
     assert node.runner.status.faults == 1 and node.runner.status.training_ticks == 20
-    arrays, _ = node.runner.trainer.replay.state()
-    assert len(arrays["reward"]) == 2 + 8  # whole decisions before the fault and after it
-    assert np.isfinite(arrays["vector"]).all() and np.isfinite(arrays["reward"]).all()
+    replay = node.runner.trainer.replay
+    assert replay.stored == 2 + 8  # whole decisions before the fault and after it
+    assert np.isfinite(replay.view("rows", 0, replay.counters()["rows"])["vector"]).all()
+    assert np.isfinite(replay.view("transitions", 0, replay.stored)["reward"]).all()
 
 
 @pytest.mark.parametrize("place", [None, math.nan, math.inf, 1e12, 1e308])
