@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 from dataclasses import replace
 from itertools import cycle
 from typing import Any
@@ -18,17 +16,10 @@ from carla_lite.bench.process import Usage
 from carla_lite.bench.rows import ROWS
 from carla_lite.bench.soak import find_faults
 from carla_lite.bench.timing import Timing, measure
+from carla_lite.cli import bench
 
-COMMAND = [sys.executable, "-m", "carla_lite.cli", "bench"]
-TIMEOUT_S = 60.0
 TALLY = {"ticks": 1000, "frames": 5000, "missing": 0, "duplicated": 0}
 USAGE = Usage(rss_bytes=80_000_000, cpu_s=1.0, threads=1, files=12, sockets=6)
-
-
-def _run(*options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *options], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
 
 
 @given(st.lists(st.floats(1e-6, 10.0), min_size=1, max_size=200))
@@ -56,13 +47,10 @@ def test_measuring_leaves_no_tick_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (timing.p50_ms, timing.p99_ms) == (pytest.approx(10.0), pytest.approx(30.0))
 
 
-def test_a_row_receives_every_picture_of_every_camera() -> None:
-    done = _run(
-        "--only", "rgb_4x320x240", "--map", "LiteCircuit_1", "--seconds", "0.5", "--warm-up", "0.1",
-        "--json",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    (row,) = json.loads(done.stdout)
+def test_a_row_receives_every_picture_of_every_camera(capsys: Any) -> None:
+    options = ["--only", "rgb_4x320x240", "--map", "LiteCircuit_1", "--seconds", "0.5"]
+    assert bench.run([*options, "--warm-up", "0.1", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
     assert row["name"] == "rgb_4x320x240" and row["map_name"] == "LiteCircuit_1"
     assert row["pictures"] == 4 * row["timing"]["ticks"] > 0
     assert row["timing"]["seconds"] >= 0.5
@@ -70,29 +58,33 @@ def test_a_row_receives_every_picture_of_every_camera() -> None:
     assert row["server_ms"] > 0.0 and 10.0 < row["server_rss_mb"] < 1000.0
 
 
-def test_the_table_names_map_row_and_goal() -> None:
-    done = _run("--only", "no_camera", "--map", "LiteCircuit_1", "--seconds", "0.2")
-    assert done.returncode == 0, done.stderr
-    title, head, row = done.stdout.splitlines()
+def test_the_table_names_map_row_and_goal(capsys: Any) -> None:
+    options = ["--map", "LiteCircuit_1", "--seconds", "0.2", "--warm-up", "0.1"]
+    assert bench.run([*options, "--only", "no_camera", "--only", "world_84x84_grey"]) == 0
+    title, head, *rows = capsys.readouterr().out.splitlines()
     assert title.startswith("map LiteCircuit_1") and "ticks/s" in head
-    assert row.split()[:2] == ["no_camera", "4000"]
+    assert [row.split()[:2] for row in rows] == [
+        ["no_camera", "4000"],
+        ["world_84x84_grey", "15000"],
+    ]
 
 
-def test_an_unknown_row_and_an_unknown_map_are_named() -> None:
-    unknown_row = _run("--only", "warp_speed")
-    assert unknown_row.returncode == 2 and "warp_speed" in unknown_row.stderr
-    assert all(row.name in unknown_row.stderr for row in ROWS)
-    unknown_map = _run("--only", "no_camera", "--map", "Nowhere")
-    assert unknown_map.returncode == 2 and "Nowhere" in unknown_map.stderr
-    assert "Traceback" not in unknown_map.stderr
+def test_an_unknown_row_and_an_unknown_map_are_named(capfd: Any) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        bench.run(["--only", "warp_speed"])
+    complaint = capfd.readouterr().err
+    assert "warp_speed" in complaint and all(row.name in complaint for row in ROWS)
+    assert bench.run(["--only", "no_camera", "--map", "Nowhere"]) == 2
+    complaint = capfd.readouterr().err
+    assert "Nowhere" in complaint and "Traceback" not in complaint
 
 
-def test_a_short_soak_with_two_clients_finds_all_frames() -> None:
-    done = _run("--soak", "2000", "--map", "LiteCircuit_1", "--json")
-    report = json.loads(done.stdout)
-    assert (done.returncode, report["faults"]) == (0, []), done.stderr
+def test_a_short_soak_with_two_clients_finds_all_frames(capsys: Any) -> None:
+    code = bench.run(["--soak", "2000", "--map", "LiteCircuit_1", "--json"])
+    report = json.loads(capsys.readouterr().out)
+    assert (code, report["faults"]) == (0, [])
     ticker, watcher = report["ticker"], report["watcher"]
-    assert ticker["ticks"] == 2000 and ticker["frames"] > 10_000
+    assert ticker["ticks"] == 2000 and ticker["frames"] > 9000
     assert ticker["vehicles_spawned"] == 101 and ticker["sensors_spawned"] == 101
     assert watcher["ticks"] == 1800 and watcher["sensors_spawned"] == 13
     assert ticker["missing"] == ticker["duplicated"] == watcher["missing"] == 0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from conftest import LiteServer
 
 TIMEOUT_S = 30.0
-SECONDS = float(os.environ.get("CARLA_LITE_FUZZ_SECONDS", "4"))
+SECONDS = float(os.environ.get("CARLA_LITE_FUZZ_SECONDS", "3"))
 SEED = int(os.environ.get("CARLA_LITE_FUZZ_SEED", "0"))
 _SCENARIO = """
 import sys, carla
