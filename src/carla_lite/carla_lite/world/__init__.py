@@ -12,6 +12,7 @@ from carla_lite.world.errors import (
     WrongActorKindError,
 )
 from carla_lite.world.geometry import BoundingBox, Rotation, Transform, Vector3
+from carla_lite.world.library import BLUEPRINTS
 from carla_lite.world.sensors import (
     GnssReading,
     Image,
@@ -23,7 +24,7 @@ from carla_lite.world.sensors import (
 from carla_lite.world.snapshot import ActorSnapshot, WorldSnapshot
 from carla_lite.world.vehicle import Vehicle
 from carla_lite.world.walker import Walker, WalkerControl
-from carla_lite.world.world import BLUEPRINTS, World
+from carla_lite.world.world import World
 
 __all__ = [
     "BLUEPRINTS",

@@ -3,6 +3,7 @@
 import math
 from dataclasses import astuple, dataclass
 
+from carla_lite.render import Conditions
 from carla_lite.world.errors import InvalidValueError
 
 MIN_DELTA_S, MAX_DELTA_S = 1e-4, 10.0
@@ -59,3 +60,20 @@ class Weather:
         if not all(math.isfinite(value) for value in astuple(self)):
             raise InvalidValueError(f"weather parameters must be finite, not {astuple(self)}")
         return self
+
+
+def visible_conditions(weather: Weather) -> Conditions | None:
+    """What cameras need of the weather; None for the default."""
+    if weather == Weather():
+        return None
+    return Conditions(
+        weather.cloudiness,
+        weather.precipitation,
+        weather.precipitation_deposits,
+        weather.sun_azimuth_angle,
+        weather.sun_altitude_angle,
+        weather.fog_density,
+        weather.fog_distance,
+        weather.wetness,
+        weather.dust_storm,
+    )

@@ -5,16 +5,15 @@ from functools import cached_property
 
 import numpy as np
 
-from carla_lite.render import Conditions, Quality, Scene
+from carla_lite.render import Quality, Scene
 from carla_lite.roads import RoadNetwork, make_map
 from carla_lite.scenery import Solids
 from carla_lite.world.actors import Actor, Attachment, Sensor
-from carla_lite.world.blueprints import Blueprint
 from carla_lite.world.body import Body
 from carla_lite.world.collisions import Collider, Collision, Obstacles
 from carla_lite.world.debug import DebugShapes
 from carla_lite.world.dynamics import VehicleControl, advance
-from carla_lite.world.environment import EpisodeSettings, Weather
+from carla_lite.world.environment import EpisodeSettings, Weather, visible_conditions
 from carla_lite.world.errors import SpawnError, WorldError, WrongActorKindError
 from carla_lite.world.geo import GeoReference
 from carla_lite.world.geometry import (
@@ -24,23 +23,15 @@ from carla_lite.world.geometry import (
     check_transform,
     compose,
 )
+from carla_lite.world.library import find_blueprint, make_actor
 from carla_lite.world.memory import release_free_memory
 from carla_lite.world.population import Population
-from carla_lite.world.prop_blueprints import PROPS
-from carla_lite.world.sensor_blueprints import CAMERAS, LISTED_ONLY, SENSORS
+from carla_lite.world.sensor_blueprints import CAMERAS
 from carla_lite.world.sensors import Instrument, Reading, make_instrument
 from carla_lite.world.sensors.budget import check_budget
 from carla_lite.world.snapshot import WorldSnapshot, snapshot_of
 from carla_lite.world.surroundings import StreetLamp, Surroundings
 from carla_lite.world.traffic_control import TrafficControl
-from carla_lite.world.vehicle import Vehicle
-from carla_lite.world.vehicle_blueprints import VEHICLES
-from carla_lite.world.walker import Walker
-from carla_lite.world.walker_blueprints import CONTROLLER, WALKERS
-
-BLUEPRINTS: dict[str, Blueprint] = {
-    blueprint.id: blueprint for blueprint in (*VEHICLES, *WALKERS, CONTROLLER, *PROPS, *SENSORS)
-}
 
 
 class World:
@@ -157,7 +148,7 @@ class World:
             self.static_solids,
             self.seed,
             lamps_m=self.surroundings.shining(),
-            weather=_conditions(self.weather),
+            weather=visible_conditions(self.weather),
             quality=self.quality,
         )
         release_free_memory()
@@ -216,38 +207,14 @@ class World:
             UnknownActorError: no such parent.
             InvalidValueError: the transform is not finite.
         """
-        blueprint = BLUEPRINTS.get(type_id)
-        if blueprint is None:
-            raise SpawnError(
-                f"blueprint {type_id!r} not found; "
-                "world.get_blueprint_library() lists what can be spawned"
-            )
-        if type_id in LISTED_ONLY:
-            raise SpawnError(f"unsupported: {type_id}")
+        blueprint = find_blueprint(type_id)
         self.population.check_room()
         resolved = blueprint.resolve(attributes or {})
         mount = check_transform(transform or Transform())
         place = compose(self.population.actor(parent_id).transform, mount) if parent_id else mount
-        common = (
-            self.population.next_id,
-            type_id,
-            place,
-            resolved,
-            blueprint,
-            parent_id,
-            mount,
-            attachment,
+        actor = make_actor(
+            self.population.next_id, blueprint, place, resolved, parent_id, mount, attachment
         )
-        actor: Actor
-        if blueprint.physics is not None:
-            actor = Vehicle(*common, physics=blueprint.physics)
-        elif type_id.startswith("sensor."):
-            period_s = float(resolved.get("sensor_tick", "0"))
-            actor = Sensor(*common, period_s=period_s)
-        elif type_id.startswith("walker."):
-            actor = Walker(*common)
-        else:
-            actor = Body(*common) if blueprint.mass_kg else Actor(*common)
         if isinstance(actor, Body) and not parent_id and self.population.is_occupied(actor):
             raise SpawnError("Spawn failed because of collision at spawn position")
         if isinstance(actor, Sensor):
@@ -317,7 +284,7 @@ class World:
         """Changes the weather; CARLA's default is a fine day that the world's seed has drawn."""
         self.weather = weather.checked()
         if "scene" in self.__dict__:
-            self.scene.set_weather(_conditions(self.weather))
+            self.scene.set_weather(visible_conditions(self.weather))
 
     def show_objects(self, object_ids: Collection[int], visible: bool) -> None:
         """Hides objects of the map from every sensor, or brings them back."""
@@ -400,20 +367,3 @@ class World:
         if instrument is None or not isinstance(sensor, Sensor):
             raise WrongActorKindError(sensor_id, sensor.type_id, "camera or other live sensor")
         return instrument.read(sensor, self)
-
-
-def _conditions(weather: Weather) -> Conditions | None:
-    """What cameras need of the weather; None for the default."""
-    if weather == Weather():
-        return None
-    return Conditions(
-        weather.cloudiness,
-        weather.precipitation,
-        weather.precipitation_deposits,
-        weather.sun_azimuth_angle,
-        weather.sun_altitude_angle,
-        weather.fog_density,
-        weather.fog_distance,
-        weather.wetness,
-        weather.dust_storm,
-    )
