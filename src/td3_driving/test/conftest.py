@@ -1,5 +1,5 @@
 """For the tests that need a simulator, a real carla_lite server in a process of its own; for those
-of bad luck, a full disk."""
+of bad luck, a full disk and processes to kill."""
 
 from __future__ import annotations
 
@@ -143,3 +143,28 @@ def full_disk() -> Callable[[int], AbstractContextManager[None]]:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     return limit
+
+
+@pytest.fixture
+def in_child() -> Callable[[Callable[[Callable[[str], object]], object]], tuple[int, int]]:
+    """Starts a function in a process of its own, which may be killed.
+
+    The function is given one by which it tells us something. Returns the process and the end of a
+    pipe to read what is told.
+    """
+
+    def start(work: Callable[[Callable[[str], object]], object]) -> tuple[int, int]:
+        ours, theirs = os.pipe()
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                os.close(ours)
+                work(lambda text: os.write(theirs, text.encode()))
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(theirs)
+        return child, ours
+
+    return start

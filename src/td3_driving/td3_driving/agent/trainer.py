@@ -182,7 +182,6 @@ class OnlineTrainer:
                 self._accept(metrics)
         self.metrics["health/refused_updates"] = float(self.agent.non_finite)
         self.metrics["health/restored"] = float(self._refusals.restored)
-        self.metrics["health/dead_actor"] = float("dead" in self._alarms)
 
     def _accept(self, metrics: dict[str, float]) -> None:
         """A whole cycle of updates is done: its actor acts from now on."""
@@ -191,22 +190,25 @@ class OnlineTrainer:
         self._tell("refused", None)
         if self.decisions - self._restored_at >= TOLD_FOR:
             self._tell("restored", None)
-        self._tell("dead", self._health.update(metrics))
+        dead = self._health.update(metrics)
+        self._tell("dead", dead)
+        self.metrics["health/dead_actor"] = float(dead is not None)
 
     def _refuse(self, why: str) -> None:
         """An update was not finite; after some in a row the last good learner is put back."""
-        self._tell("refused", why)
-        if not self._refusals.refused():
-            return
-        last = f"{self._refusals.in_a_row} updates in a row were refused, the last because {why}"
-        restored = self._keeper.restore_learner(_was_good)
-        if restored is None:
+        due = self._refusals.refused()
+        restored = self._keeper.restore_learner(_was_good) if due else None
+        count = self._refusals.in_a_row
+        last = f"{count} updates in a row were refused, the last because {why}"
+        if restored is not None:
+            self._refusals.was_restored()
+            self._restored_at = self.decisions
+            self._tell("restored", f"{last}; the learner of {restored} was restored")
+            self._tell("refused", None)
+        elif count < self._refusals.limit:
+            self._tell("refused", why)
+        else:
             self._tell("refused", f"{last}; there is no good checkpoint to restore")
-            return
-        self._refusals.was_restored()
-        self._restored_at = self.decisions
-        self._tell("refused", None)
-        self._tell("restored", f"{last}; the learner of {restored} was restored")
 
     def _tell(self, subject: str, alarm: str | None) -> None:
         if alarm is None:

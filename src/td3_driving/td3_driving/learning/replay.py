@@ -300,10 +300,10 @@ class FrameReplay:
         return dict(self._rng.bit_generator.state)
 
     def reading(self, first: Mapping[str, int]) -> None:
-        """Lets another thread read rows and transitions in place while the writer goes on.
+        """Lets another thread read rows and transitions while the writer goes on.
 
         The writer waits rather than overwrite one that is still to be read. What is stored
-        never changes until then, so neither a lock nor a copy is needed.
+        never changes until then, so the reader needs no lock.
 
         Args:
             first: of each part ("rows", "transitions") the first number still to be read; a part

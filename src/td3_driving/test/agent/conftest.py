@@ -120,7 +120,7 @@ class Run:
         return self
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_run() -> Callable[..., Run]:
     """Makes a small run; the arguments are parameters of the agent."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -23,6 +24,7 @@ SCALARS = {
     "actor/pre_tanh_abs_mean", "actor/saturated_share",
     "episode/return", "episode/completion_pct", "episode/length",
     "reward/speed", "reward/terminal",
+    "health/refused_updates", "health/restored", "health/dead_actor",
     "time/update_ms", "time/update_lag_decisions", "time/steps_per_s", "time/updates_per_s",
 }  # fmt: skip
 
@@ -39,6 +41,19 @@ def test_tensorboard_shows_all_that_the_design_asks_for(make_run, tmp_path: Path
     assert set(tags["scalars"]) >= SCALARS | tested
     assert set(tags["images"]) == {"camera/newest_frame", "trajectory"}
     assert all(event.value > 0.0 for event in board.Scalars("gradients/actor_cnn_norm"))
+
+
+def test_tensorboard_shows_refused_updates_though_none_is_made(make_run, tmp_path: Path) -> None:
+    run = make_run(decisions_per_update=2, run_dir=str(tmp_path)).to(40)
+    trainer = run.runner.trainer
+    trainer.wait()
+    with torch.no_grad():
+        next(trainer.agent.critic.parameters()).fill_(torch.nan)
+    run.finish()
+    board = EventAccumulator(str(tmp_path))
+    board.Reload()
+    refused = [event.value for event in board.Scalars("health/refused_updates")]
+    assert len(refused) > 5 and refused == list(range(1, len(refused) + 1))
 
 
 def test_metrics_hold_one_line_for_each_episode(make_run, tmp_path: Path) -> None:

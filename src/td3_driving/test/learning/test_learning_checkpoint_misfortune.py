@@ -33,36 +33,20 @@ def run(small_config, make_replay):
     return agent, memory
 
 
-def in_child(work):
-    """Runs `work` in a child process; gives its id and the end of a pipe that work may write to."""
-    ours, theirs = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.close(ours)
-            work(theirs)
-            status = 0
-        finally:
-            os._exit(status)
-    os.close(theirs)
-    return child, ours
-
-
 def test_after_twenty_kills_in_the_middle_of_saves_every_checkpoint_is_whole(
-    tmp_path, run, small_config, make_replay
+    tmp_path, run, small_config, make_replay, in_child
 ):
     agent, memory = run
     rng = random.Random(20)
 
-    def save_on_and_on(pipe):
+    def save_on_and_on(tell):
         with CheckpointWriter(tmp_path, chunk=128) as writer:
             while True:
                 learner = Future()
                 learner.set_result(LearnerState.of(agent, memory))
                 extra = {"stored": memory.stored, "weights": agent.parameters_sha256()}
                 path = writer.save(learner, memory, extra=extra, keep=2).result()
-                os.write(pipe, f"{path.name}\n".encode())
+                tell(f"{path.name}\n")
                 agent.train(memory)
                 append_to(memory, 60)
 
@@ -75,7 +59,7 @@ def test_after_twenty_kills_in_the_middle_of_saves_every_checkpoint_is_whole(
         select.select([pipe], [], [], rng.uniform(0.0, 2.0) * once_s)
         time.sleep(rng.uniform(0.0, 1.0) * once_s)
         os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
         with os.fdopen(pipe) as told:
             done = told.read().split()
         with warnings.catch_warnings():
@@ -186,7 +170,7 @@ def test_a_full_disk_leaves_what_was_there_whole(tmp_path, run, full_disk, left)
     assert newest(tmp_path).path == newer and len(list(tmp_path.glob("check*"))) == 1
 
 
-def test_a_read_only_folder_is_named_and_what_was_there_stays_whole(run):
+def test_a_read_only_folder_is_named_and_what_was_there_stays_whole(run, in_child):
     folder = Path(tempfile.mkdtemp())  # not in tmp_path, which is its owner's alone
     try:
         older = save(folder, *run)
@@ -194,14 +178,14 @@ def test_a_read_only_folder_is_named_and_what_was_there_stays_whole(run):
             path.chmod(0o555)
         folder.joinpath("lock").chmod(0o444)
 
-        def save_as_nobody(pipe):
+        def save_as_nobody(tell):
             if os.geteuid() == 0:  # root may write everywhere
                 os.setegid(NOBODY)
                 os.seteuid(NOBODY)
             try:
                 save(folder, *run)
             except OSError as error:
-                os.write(pipe, str(error).encode())
+                tell(str(error))
 
         child, pipe = in_child(save_as_nobody)
         with os.fdopen(pipe) as told:

@@ -41,6 +41,15 @@ class Chunk(NamedTuple):
         return f"{self.part}-{self.first:09d}-{self.end:09d}-{self.sha256[:16]}.safetensors"
 
 
+class Piece(NamedTuple):
+    """Rows or transitions of the numbers first..end - 1, copied out of the replay."""
+
+    part: str
+    first: int
+    end: int
+    tensors: dict[str, Tensor]
+
+
 def tail_name(part: str) -> str:
     """Of the file of rows or transitions that do not fill a chunk."""
     return f"{part}.safetensors"
@@ -67,11 +76,37 @@ class ChunkStore:
             for part in PARTS
         }
 
-    def write(self, replay: FrameReplay, counters: dict[str, Any], tails: Path) -> dict[str, int]:
-        """Writes what is not on disk yet: full chunks here, the rest into the folder `tails`.
+    def pieces(self, replay: FrameReplay, counters: dict[str, Any]) -> Iterator[Piece]:
+        """Copies out of the replay what is not on disk yet, piece by piece.
+
+        Those that are overwritten first come first: the replay's writer, which may go on
+        meanwhile, is told what it need not wait for any more.
 
         Args:
-            replay: its writer may go on meanwhile, if it knows that it is being read.
+            replay: which knows that it is being read from unwritten() on.
+            counters: of the replay when the save was asked for.
+        """
+        unread = self.unwritten(counters)
+        cuts = [
+            (first - counters[part], part, first, end)
+            for part in PARTS
+            for first, end in _cuts(unread[part], counters[part], self._size)
+        ]
+        for _, part, first, end in sorted(cuts):
+            view = replay.view(part, first, end)
+            # torch copies without holding up other threads.
+            tensors = {name: torch.from_numpy(array).clone() for name, array in view.items()}
+            unread[part] = end
+            replay.reading(unread)
+            yield Piece(part, first, end, tensors)
+
+    def write(
+        self, pieces: Iterable[Piece], counters: dict[str, Any], tails: Path
+    ) -> dict[str, int]:
+        """Writes pieces: full chunks into the store's folder, the rest into the folder `tails`.
+
+        Args:
+            pieces: all that pieces() gives.
             counters: of the replay when the save was asked for.
             tails: the checkpoint's folder.
 
@@ -84,20 +119,15 @@ class ChunkStore:
         if not self._folder.exists():
             self._folder.mkdir()
             sync(self._folder.parent)
+        tail_at = self.unwritten(counters)
         capacity = counters["layout"]["capacity"]
         self.chunks = [c for c in self.chunks if c.end > counters[c.part] - capacity]
-        unread = self.unwritten(counters)
-        tail_at = dict(unread)
-        for part in PARTS:
-            for first, end in _pieces(unread[part], counters[part], self._size):
-                tensors = _tensors(replay.view(part, first, end))
-                if end % self._size:
-                    write_tensors(tails / tail_name(part), tensors)
-                else:
-                    self.chunks.append(self._write_chunk(part, first, end, tensors))
-                    tail_at[part] = end
-                unread[part] = end
-                replay.reading(unread)
+        for piece in pieces:
+            if piece.end % self._size:
+                write_tensors(tails / tail_name(piece.part), piece.tensors)
+            else:
+                self.chunks.append(self._write_chunk(piece))
+                tail_at[piece.part] = piece.end
         sync(self._folder)
         return tail_at
 
@@ -108,11 +138,11 @@ class ChunkStore:
             if file.name not in needed:
                 file.unlink()
 
-    def _write_chunk(self, part: str, first: int, end: int, tensors: dict[str, Tensor]) -> Chunk:
-        temporary = self._folder / f".writing-{part}"
+    def _write_chunk(self, piece: Piece) -> Chunk:
+        temporary = self._folder / f".writing-{piece.part}"
         try:
-            write_tensors(temporary, tensors)
-            chunk = Chunk(part, first, end, sha256(temporary))
+            write_tensors(temporary, piece.tensors)
+            chunk = Chunk(piece.part, piece.first, piece.end, sha256(temporary))
             temporary.rename(self._folder / chunk.name)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -138,13 +168,9 @@ def read_pieces(
             yield part, first, load_file(tails / tail_name(part))
 
 
-def _pieces(first: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+def _cuts(first: int, end: int, size: int) -> Iterator[tuple[int, int]]:
     """first..end, cut at the multiples of `size`."""
     while first < end:
         cut = min(end, (first // size + 1) * size)
         yield first, cut
         first = cut
-
-
-def _tensors(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from td3_driving.learning.checkpoint.chunks import CHUNK, FOLDER, ChunkStore
+from td3_driving.learning.checkpoint.chunks import CHUNK, FOLDER, ChunkStore, Piece
 from td3_driving.learning.checkpoint.load import ACTING
 from td3_driving.learning.checkpoint.lock import WriterLock
 from td3_driving.learning.checkpoint.saved import (
@@ -27,7 +28,7 @@ from td3_driving.learning.checkpoint.saved import (
 from td3_driving.learning.errors import CheckpointError
 from td3_driving.learning.files import sha256, sync, write_json, write_tensors
 from td3_driving.learning.policy import Policy
-from td3_driving.learning.replay import FrameReplay
+from td3_driving.learning.replay import PARTS, FrameReplay
 from td3_driving.learning.td3 import TD3Agent
 
 
@@ -187,8 +188,13 @@ class CheckpointWriter:
         then: Callable[[], None],
     ) -> Path:
         try:
+            pieces: Iterator[Piece] = iter(())
+            if replay is not None:
+                pieces = self._store.pieces(replay, state["replay"])
+            # Before all that takes time: the replay's writer may be waiting for these.
+            soonest = list(islice(pieces, len(PARTS)))
             self.lock()
-            path = self._write(learner, replay, state, acting)
+            path = self._write(learner, chain(soonest, pieces), state, acting)
             self._retire(keep)
             then()
         except Exception as error:
@@ -203,7 +209,7 @@ class CheckpointWriter:
     def _write(
         self,
         learner: Future[LearnerState],
-        replay: FrameReplay | None,
+        pieces: Iterable[Piece],
         state: dict[str, Any],
         acting: dict[str, Tensor],
     ) -> Path:
@@ -212,14 +218,12 @@ class CheckpointWriter:
         temporary = self.directory / f".writing-{final.name}"
         temporary.mkdir()
         try:
-            # The replay first: its writer goes on, and may wait for us to have read it.
-            tail_at = {}
-            if replay is not None:
-                tail_at = self._store.write(replay, state["replay"], temporary)
-                replay.reading({})
+            tail_at, chunks = {}, []
+            if state["replay"] is not None:
+                tail_at = self._store.write(pieces, state["replay"], temporary)
+                chunks = self._store.chunks
             self._write_learner(temporary, learner.result(), {**state, "tail_at": tail_at}, acting)
             files = {file.name: sha256(file) for file in sorted(temporary.iterdir())}
-            chunks = [] if replay is None else self._store.chunks
             write_manifest(temporary, files, chunks)
             sync(temporary)
             temporary.rename(final)
