@@ -73,7 +73,6 @@ for call in [
         print(error)
 world.tick()
 car.get_light_state(); car.bounding_box
-client.reload_world(False)
 """
 _EXTREMES: list[Any] = [
     None, True, 0, -1, 2**31, 2**32, 2**63, 2**64 - 1, -(2**63), 1e9, -1e300, 1e-300, float("nan"),

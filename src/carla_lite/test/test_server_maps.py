@@ -52,7 +52,8 @@ def _drive(make_rig: Callable[..., object], client: carla.Client) -> tuple[float
 
 def test_a_generated_world_has_the_client_s_own_roads(client, server, make_rig) -> None:
     before = client.get_world()
-    world = client.generate_opendrive_world(SPIRAL_ROAD, Parameters())
+    generated = server.generate(SPIRAL_ROAD)
+    world = generated.get_world()
     try:
         assert world.id != before.id
         world_map = world.get_map()
@@ -69,11 +70,11 @@ def test_a_generated_world_has_the_client_s_own_roads(client, server, make_rig) 
             turn = waypoint.transform.rotation.yaw - spawn.rotation.yaw
             assert abs((turn + 180) % 360 - 180) < 0.1
         assert world_map.transform_to_geolocation(carla.Location()).latitude == pytest.approx(49.5)
-        driven, off = _drive(make_rig, client)
+        driven, off = _drive(make_rig, generated)
         assert driven > 5.0
         assert off < 1.0
     finally:
-        client.load_world(server.map_name)
+        server.load(server.map_name)
 
 
 def test_a_bad_text_is_refused_by_line_and_the_old_world_goes_on(client, server) -> None:
@@ -89,25 +90,23 @@ def test_a_bad_text_is_refused_by_line_and_the_old_world_goes_on(client, server)
     assert after.get_map().name.endswith(server.map_name)
 
 
-def test_worlds_may_be_generated_and_reloaded_again_and_again(client, server, make_rig) -> None:
+def test_worlds_may_be_generated_and_reloaded_again_and_again(server, make_rig) -> None:
     ids = set()
     try:
         for round_ in range(2):
             text = make_map(f"LiteTown_{round_}").to_opendrive()
-            world = client.generate_opendrive_world(text, Parameters())
-            assert world.get_map().to_opendrive() == text
-            ids.add(world.id)
-            world = client.reload_world()
-            assert world.get_map().to_opendrive() == text
-            ids.add(world.id)
+            for load in (lambda text=text: server.generate(text), lambda: server.load("")):
+                client = load()
+                world = client.get_world()
+                assert world.get_map().to_opendrive() == text
+                ids.add(world.id)
             assert _drive(make_rig, client)[0] > 5.0
     finally:
-        client.load_world(server.map_name)
+        server.load(server.map_name)
     assert len(ids) == 4
     # The last text stays at hand under CARLA's name for it.
-    world = client.load_world("OpenDriveMap")
-    assert world.get_map().to_opendrive() == text
-    client.load_world(server.map_name)
+    assert server.load("OpenDriveMap").get_world().get_map().to_opendrive() == text
+    server.load(server.map_name)
 
 
 def test_an_opendrive_map_that_nobody_sent_is_no_map(running_server) -> None:
@@ -147,8 +146,8 @@ def test_a_file_that_is_no_map_ends_the_command_with_the_line_that_is_wrong(
 def test_the_fixed_towns_are_listed_and_can_be_loaded(client, server, name: str) -> None:
     assert name in client.get_available_maps()
     try:
-        world = client.load_world(name)
+        world = server.load(name).get_world()
         assert world.get_map().to_opendrive() == make_map(name).to_opendrive()
         assert len(world.get_map().get_spawn_points()) > 50
     finally:
-        client.load_world(server.map_name)
+        server.load(server.map_name)

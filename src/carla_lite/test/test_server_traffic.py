@@ -131,10 +131,8 @@ def test_traffic_survives_load_world_and_reload(
 ) -> None:
     options = ("--map", "LiteTown01", "--traffic", "7", "--pedestrians", "3")
     with running_server(*options) as server:
-        client = server.client()
-        for load in (lambda: client.load_world(name), client.reload_world):
-            load()
-            rig = make_rig(client)
+        for map_name in (name, ""):
+            rig = make_rig(server.load(map_name))
             rig.tick()
             assert len(_role(rig, "vehicle.*")) == 7
             assert len(_role(rig, "walker.*")) == 3
@@ -155,8 +153,7 @@ def test_two_servers_with_one_seed_show_the_same_traffic(
             client.get_world().apply_settings(
                 carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05)
             )
-            client.reload_world(False)
-            rig = make_rig(client)
+            rig = make_rig(server.load("", reset_settings=False))
             rig.tick(200)
             result = [
                 (one.type_id, place.location.x, place.location.y, place.rotation.yaw)

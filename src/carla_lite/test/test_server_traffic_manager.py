@@ -27,7 +27,7 @@ import carla
 port, ticks, cars = (int(text) for text in sys.argv[1:4])
 client = carla.Client("127.0.0.1", port, worker_threads=8)
 client.set_timeout(20.0)
-world = client.reload_world(False)
+world = client.get_world()
 settings = world.get_settings()
 settings.synchronous_mode, settings.fixed_delta_seconds = True, 0.05
 world.apply_settings(settings)
@@ -93,6 +93,7 @@ def _drive(server: LiteServer, ticks: int, cars: int, how: str = "one by one") -
     """What the Traffic Manager's cars did; a process that hangs is given up for a new one."""
     command = [sys.executable, "-c", DRIVE, str(server.port), str(ticks), str(cars), how]
     for _ in range(ATTEMPTS):
+        server.load("", reset_settings=False)
         # Its exit may abort or hang as well, so only what it has told counts.
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:

@@ -21,7 +21,7 @@ MAX_READERS = 512
 """Subscribers of all streams; one more sends the one away which has waited longest for nothing."""
 
 _MAX_GREETING = 128
-_EXPECTED_FOR_S = 0.25
+_EXPECTED_FOR_S = 0.9
 _MAX_EXPECTED = 64
 _ACCEPT_PAUSE_S = 0.5
 _ACCEPTED_AT_ONCE = 64
