@@ -38,6 +38,7 @@ class LearnerKeeper:
         self._newest = agent.policy()
         self._memory: dict[str, Tensor] = {}
         self._acting_memory: dict[str, Tensor] = {}
+        acting.state_dict(self._acting_memory)  # so that the first save need not ask for memory
         self._writer: CheckpointWriter | None = None
 
     @property

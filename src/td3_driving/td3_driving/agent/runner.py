@@ -91,6 +91,7 @@ class Runner:
         self._episode: EpisodeInProgress | None = None
         self._task: Task | None = None
         self._policy_lock = threading.Lock()
+        self._owed: LearnedDriver | None = None
         self._action = np.zeros(2, np.float32)
         self._since = clock()
         self._saved_at = clock()
@@ -139,8 +140,8 @@ class Runner:
             else:
                 truncated = ending is not None and ending.truncated
                 self.trainer.store(self._action, reward, sight, terminated, truncated)
-            if self._folder is not None:
-                self._folder.log_update(self.trainer.updates, self.trainer.metrics)
+            updates, metrics = self.trainer.updates, self.trainer.metrics
+            self._write(lambda folder: folder.log_update(updates, metrics))
         if ending is None:
             return self._decide(sight), report
         return self._finish(), report
@@ -185,15 +186,18 @@ class Runner:
             "episodes": self.status.episodes,
             "metrics_bytes": self._folder.metrics_bytes,
         }
-        folder, figures = self._folder, self._training_figures()
+        folder, trainer, figures = self._folder, self.trainer, self._training_figures()
 
-        def write_newest(policy: Policy, updates: int) -> None:
+        def write_policy(newest: Policy, updates: int) -> None:
             with self._policy_lock:
-                if "best" not in self._drivers:
+                if self._owed is not None or "best" not in self._drivers:
+                    policy = newest if self._owed is None else self._owed.policy
                     folder.write_policy(policy, self.parameters, {**figures, "updates": updates})
+                    self._owed = None
+            trainer.tell("folder", None)  # there is room again
 
         directory, keep = folder.checkpoints, self.parameters.checkpoints_kept
-        if self.trainer.save(directory, values, keep, wait, write_newest):
+        if trainer.save(directory, values, keep, wait, write_policy):
             self._saved_at = self._clock()
 
     def restore(self) -> None:
@@ -259,8 +263,7 @@ class Runner:
         if task.purpose is Purpose.TRAIN and not faulty:
             self.status.returns.append(episode.episode_return)
             self.status.completions.append(100.0 * episode.completion)
-        if self._folder is not None:
-            self._folder.log_episode(self, task, episode, result)
+        self._write(lambda folder: folder.log_episode(self, task, episode, result))
         self.program.over(task, result)
         self._keep_best()
         self._episode = None
@@ -301,8 +304,23 @@ class Runner:
         with self._policy_lock:
             # From now on no save writes the newest policy over it.
             self._drivers["best"] = driver
-            if self._folder is not None:
-                self._folder.write_policy(driver.policy, self.parameters, self._training_figures())
+            figures = self._training_figures()
+            written = self._write(
+                lambda folder: folder.write_policy(driver.policy, self.parameters, figures)
+            )
+            self._owed = None if written else driver  # with the next save, then
+
+    def _write(self, write: Callable[[RunFolder], None]) -> bool:
+        """Writes into the run folder, if there is one. A full disk is told, and stops nothing."""
+        if self._folder is None:
+            return True
+        try:
+            write(self._folder)
+        except OSError as error:
+            if self.trainer is not None:
+                self.trainer.tell("folder", f"not written: {error}; training goes on")
+            return False
+        return True
 
     def _training_figures(self) -> dict[str, Any]:
         return {

@@ -187,11 +187,11 @@ class OnlineTrainer:
         """A whole cycle of updates is done: its actor acts from now on."""
         self._refusals.accepted()
         self._acting.load_from(self.agent)
-        self._tell("refused", None)
+        self.tell("refused", None)
         if self.decisions - self._restored_at >= TOLD_FOR:
-            self._tell("restored", None)
+            self.tell("restored", None)
         dead = self._health.update(metrics)
-        self._tell("dead", dead)
+        self.tell("dead", dead)
         self.metrics["health/dead_actor"] = float(dead is not None)
 
     def _refuse(self, why: str) -> None:
@@ -203,14 +203,15 @@ class OnlineTrainer:
         if restored is not None:
             self._refusals.was_restored()
             self._restored_at = self.decisions
-            self._tell("restored", f"{last}; the learner of {restored} was restored")
-            self._tell("refused", None)
+            self.tell("restored", f"{last}; the learner of {restored} was restored")
+            self.tell("refused", None)
         elif count < self._refusals.limit:
-            self._tell("refused", why)
+            self.tell("refused", why)
         else:
-            self._tell("refused", f"{last}; there is no good checkpoint to restore")
+            self.tell("refused", f"{last}; there is no good checkpoint to restore")
 
-    def _tell(self, subject: str, alarm: str | None) -> None:
+    def tell(self, subject: str, alarm: str | None) -> None:
+        """Sets or clears what is wrong with a subject."""
         if alarm is None:
             self._alarms.pop(subject, None)
         else:

@@ -241,6 +241,27 @@ def test_a_disk_that_is_full_on_the_way_is_told_and_the_run_goes_on(
     assert newest(folder).extra["program"]["training_ticks"] == 80
 
 
+def test_a_disk_without_room_for_a_byte_stops_no_run_and_what_it_chose_is_written_later(
+    make_run, tmp_path: Path, full_disk: Any
+) -> None:
+    run = make_run(
+        steps=2000, learning_starts=900, selections=1, selection_episodes=1, run_dir=str(tmp_path)
+    ).to(20)
+    run.runner.status.training_ticks = 1990  # a run of 2000 ticks that nobody has to wait for
+    with full_disk(0):
+        while run.runner.program.best is None or run.runner.program.selecting:
+            run.tick()
+        assert "not written: " in run.runner.trainer.alarm
+        assert not (tmp_path / "policy.safetensors").exists()
+    best = run.runner._drivers["best"].policy.state_dict()
+    while not isinstance(run.reply, Finished):
+        run.tick()
+    run.runner.close()
+    assert run.runner.trainer.alarm is None
+    policy, _ = load_policy(tmp_path / "policy.safetensors")
+    assert all(policy.state_dict()[name].equal(weight) for name, weight in best.items())
+
+
 def evaluation(**changes: Any) -> AgentParameters:
     return AgentParameters(
         **{"mode": "evaluate", "policy": "pure_pursuit", "test_episodes": 1, **changes}

@@ -216,7 +216,7 @@ def test_health_tells_a_dead_actor_loudly(graph) -> None:
     node = graph.bench.node
     graph.drive(lambda: node.runner.status.ticks)
     assert node._health()[0] == b"\x00"
-    node.runner.trainer._tell("dead", "the actor is dead")
+    node.runner.trainer.tell("dead", "the actor is dead")
     assert node._health()[:2] == (b"\x02", "the actor is dead")
 
 
