@@ -17,7 +17,7 @@ class Result:
         pictures: camera frames received, each checked for its frame number and size.
         server_ms: processor time of the server per tick.
         server_rss_mb: its resident memory at the end.
-        pinned: whether server and client had cores of their own.
+        pinned: whether the server was kept on one core.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Runs rows: a fresh server for each, on one core, the client on the others."""
+"""Runs rows: a fresh server for each, on one core, the client beside it."""
 
 import contextlib
 import os
@@ -14,11 +14,17 @@ WORLDS_ROW, WORLDS_GOAL = "world_84x84_grey", 15_000.0
 
 
 def split_cores() -> tuple[set[int] | None, set[int] | None]:
-    """One core for the server and the rest for the client; None, None where that cannot be."""
+    """One core for the server, and those for the client; None for any.
+
+    The client takes a whole core to wait for the world's state and reads its streams on others, so
+    it has the server's core, too, where there is only one more.
+    """
     if not hasattr(os, "sched_setaffinity"):
         return None, None
     cores = sorted(os.sched_getaffinity(0))
-    return ({cores[0]}, set(cores[1:])) if len(cores) > 1 else (None, None)
+    if len(cores) == 1:
+        return None, None
+    return {cores[0]}, set(cores[1:]) if len(cores) > 2 else None
 
 
 @contextlib.contextmanager

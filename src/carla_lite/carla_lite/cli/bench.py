@@ -21,7 +21,7 @@ examples:
   carla-lite bench --soak 200000          so many ticks with two clients, vehicles and sensors that
                                           come and go: frames, memory, sockets and threads
 
-A row starts a server on one core and drives a car from the other cores with the real `carla`
+A row starts a server on one core and drives a car beside it with the real `carla`
 client: every tick sends a new command and waits for the world's state and for every camera's
 picture of that very frame. A picture which is missing, late or of another frame ends the row.
 """
@@ -100,7 +100,7 @@ def run(arguments: Sequence[str]) -> int:
         results.append(result)
         if not options.json:
             if len(results) == 1:
-                cores = "server and client on cores of their own" if result.pinned else "not pinned"
+                cores = "the server on one core" if result.pinned else "not pinned"
                 print(f"map {result.map_name}, {options.seconds:g} s per row, {cores}")
                 print(_HEAD)
             print(_line(result), flush=True)

@@ -27,9 +27,14 @@ _ACCEPT_PAUSE_S = 0.5
 _ACCEPTED_AT_ONCE = 64
 _IGNORED_BYTES = 65536
 _JOINED_BYTES = 8192  # up to this size one copy is cheaper than sending pieces
+_SEND_BUFFER_BYTES = 4 * 1024 * 1024
+"""Room for a large picture, which then leaves in one call."""
+
 _KERNEL_HOLDS_BYTES = 16 * 1024
-"""What the kernel keeps for a reader that has no room; with the megabytes it would like to keep, a
-slow reader of small messages sees the world of minutes ago instead of losing frames."""
+"""What of it the kernel may fill for a reader whose frames are dropped when it is behind; with all
+of it, a slow reader of small messages would see the world of minutes ago."""
+
+_AS_MUCH_AS_FITS = 0
 _LENGTH = struct.Struct("<I")
 _log = logging.getLogger(__name__)
 
@@ -52,9 +57,15 @@ class _Reader:
         self.greeting = b""
         self.unsent: list[memoryview] = []
         self.was_served = False
+        self._lossless: bool | None = None
 
-    def push(self, message: list[memoryview]) -> None:
+    def push(self, message: list[memoryview], lossless: bool) -> None:
         """Sends what the socket takes at once and keeps the rest."""
+        if lossless is not self._lossless:
+            self._lossless = lossless
+            if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+                held = _AS_MUCH_AS_FITS if lossless else _KERNEL_HOLDS_BYTES
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, held)
         self.was_served = True
         self.unsent += message
         self.flush()
@@ -171,7 +182,7 @@ class Streams:
         for reader in list(readers):
             if reader.unsent and not lossless:
                 continue  # it has not finished its last message: this one is dropped
-            self._push(reader, message)
+            self._push(reader, message, lossless)
             if reader.unsent:
                 prompt = False
                 if not lossless:
@@ -179,9 +190,9 @@ class Streams:
                     reader.keep(copy)
         return prompt
 
-    def _push(self, reader: _Reader, message: list[memoryview]) -> None:
+    def _push(self, reader: _Reader, message: list[memoryview], lossless: bool) -> None:
         try:
-            reader.push(message)
+            reader.push(message, lossless)
         except OSError:
             self._leave(reader)
         else:
@@ -234,8 +245,7 @@ class Streams:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _KERNEL_HOLDS_BYTES)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         reader = _Reader(sock)
         self._greeting[reader] = None
         if len(self._greeting) > _MAX_GREETING:
@@ -274,7 +284,7 @@ class Streams:
         self._loop.add_reader(reader.sock, self._watch, reader)
         message = self._welcome(reader.stream_id)
         if message is not None:
-            self._push(reader, _framed(message))
+            self._push(reader, _framed(message), lossless=True)
 
     def _watch(self, reader: _Reader) -> None:
         """Notices when a subscriber leaves; whatever it says is ignored."""
