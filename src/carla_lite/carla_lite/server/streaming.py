@@ -28,13 +28,11 @@ _ACCEPTED_AT_ONCE = 64
 _IGNORED_BYTES = 65536
 _JOINED_BYTES = 8192  # up to this size one copy is cheaper than sending pieces
 _SEND_BUFFER_BYTES = 4 * 1024 * 1024
-"""Room for a large picture, which then leaves in one call."""
-
 _KERNEL_HOLDS_BYTES = 16 * 1024
-"""What of it the kernel may fill for a reader whose frames are dropped when it is behind; with all
-of it, a slow reader of small messages would see the world of minutes ago."""
+"""How much may wait in the kernel for a reader that has no room; with the megabytes it would like
+to keep, a slow reader of small messages sees the world of minutes ago instead of losing frames.
+Where no frame may be lost it is one message, so that a large picture leaves in one call."""
 
-_AS_MUCH_AS_FITS = 0
 _LENGTH = struct.Struct("<I")
 _log = logging.getLogger(__name__)
 
@@ -57,18 +55,20 @@ class _Reader:
         self.greeting = b""
         self.unsent: list[memoryview] = []
         self.was_served = False
-        self._lossless: bool | None = None
+        self._kernel_holds = 0
 
     def push(self, message: list[memoryview], lossless: bool) -> None:
         """Sends what the socket takes at once and keeps the rest."""
-        if lossless is not self._lossless:
-            self._lossless = lossless
-            if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-                held = _AS_MUCH_AS_FITS if lossless else _KERNEL_HOLDS_BYTES
-                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, held)
+        self._let_kernel_hold(sum(len(piece) for piece in message) if lossless else 0)
         self.was_served = True
         self.unsent += message
         self.flush()
+
+    def _let_kernel_hold(self, wanted: int) -> None:
+        size = max(wanted, _KERNEL_HOLDS_BYTES)
+        if size != self._kernel_holds and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, size)
+            self._kernel_holds = size
 
     def flush(self) -> None:
         """Goes on sending; raises OSError when the other side has left."""
