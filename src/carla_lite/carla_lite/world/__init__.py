@@ -1,6 +1,7 @@
 """The simulated world: blueprints, actors, vehicle dynamics, sensors and one tick of time."""
 
 from carla_lite.world.actors import Actor, Attachment, Sensor
+from carla_lite.world.blueprint_library import BLUEPRINTS
 from carla_lite.world.collisions import Collision
 from carla_lite.world.dynamics import VehicleControl, VehiclePhysics
 from carla_lite.world.environment import EpisodeSettings, Weather
@@ -12,7 +13,6 @@ from carla_lite.world.errors import (
     WrongActorKindError,
 )
 from carla_lite.world.geometry import BoundingBox, Rotation, Transform, Vector3
-from carla_lite.world.library import BLUEPRINTS
 from carla_lite.world.sensors import (
     GnssReading,
     Image,

@@ -9,6 +9,7 @@ from carla_lite.render import Quality, Scene
 from carla_lite.roads import RoadNetwork, make_map
 from carla_lite.scenery import Solids
 from carla_lite.world.actors import Actor, Attachment, Sensor
+from carla_lite.world.blueprint_library import find_blueprint, make_actor
 from carla_lite.world.body import Body
 from carla_lite.world.collisions import Collider, Collision, Obstacles
 from carla_lite.world.debug import DebugShapes
@@ -23,7 +24,6 @@ from carla_lite.world.geometry import (
     check_transform,
     compose,
 )
-from carla_lite.world.library import find_blueprint, make_actor
 from carla_lite.world.memory import release_free_memory
 from carla_lite.world.population import Population
 from carla_lite.world.sensor_blueprints import CAMERAS

@@ -118,7 +118,7 @@ class ReplayMirror:
         return self._draw(self._span(first, end))
 
     def _draw(self, span: _Span) -> Draw:
-        # index_select moves whole frames; fused with the rearrangement it took five times as long.
+        # index_select moves whole frames; fused with the rearrangement it took three times as long.
         words = self._frame.view(len(self._frame), -1).view(torch.int64)
         frames = words.index_select(0, span.frames.reshape(-1)).view(torch.uint8)
         blocks = frames.view(*span.frames.shape, -1, 16)

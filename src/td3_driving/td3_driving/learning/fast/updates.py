@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 Precision = Literal["float32", "float16", "bfloat16"]
 """Of pictures and activations; weights, last layers, losses and optimisers are float32 in each.
 
-float16 has the ten bits of significand that tf32 has, at half the memory traffic, and its gradients
-are as far from float64's as tf32's are; bfloat16 has seven, and they are three times as far though
-its heads compute in float32 (`td3-driving bench precision`).
+float16 has the ten bits of significand that tf32 has, at half the memory traffic; bfloat16 has
+seven. How far the gradients of each are from float64's: `td3-driving bench precision`.
 """
 
 _SCALES = {"float32": 1.0, "float16": 4096.0, "bfloat16": 1.0}
