@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import carla
@@ -9,6 +10,8 @@ import pytest
 
 if TYPE_CHECKING:
     from conftest import Rig
+
+TIMEOUT_S = 20.0
 
 
 def _ahead(car: Any, metres: float) -> carla.Vector3D:
@@ -131,5 +134,9 @@ def test_a_client_that_joins_sees_everyone_in_place_before_any_tick(rig: Rig, se
     place = rig.world.get_map().get_spawn_points()[9]
     car.set_transform(place)
     car.get_physics_control()  # waited for, so that the teleport has arrived
-    seen = server.client().get_world().get_snapshot().find(car.id).get_transform()
-    assert seen.location.distance(place.location) < 1e-3
+    joined = server.client().get_world()
+    deadline = time.monotonic() + TIMEOUT_S
+    while (seen := joined.get_snapshot().find(car.id)) is None:  # its first state is on its way
+        assert time.monotonic() < deadline, "no state arrived"
+        time.sleep(0.005)
+    assert seen.get_transform().location.distance(place.location) < 1e-3

@@ -37,7 +37,7 @@ def town(running_server: Run) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def page_of(port: int) -> Iterator[str]:
-    source = Source("127.0.0.1", port)
+    source = Source("127.0.0.1", port, fresh_s=0.0)
     viewer = Viewer(source)
     thread = threading.Thread(target=viewer.serve_forever, args=(0.02,))
     thread.start()

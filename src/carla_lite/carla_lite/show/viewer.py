@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from carla_lite.show.link import Link, LinkError
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_FRESH_S = 0.02
+FRESH_S = 0.02
 """Several browsers that ask within this time get the same answer."""
 _MOST_ANSWERS = 32
 _POLICY = (
@@ -34,8 +34,9 @@ class BadQuestionError(ValueError):
 class Source:
     """What the page shows, as the server says it; shared by all browsers."""
 
-    def __init__(self, host: str, port: int) -> None:
-        """Names the server; connects when somebody asks."""
+    def __init__(self, host: str, port: int, fresh_s: float = FRESH_S) -> None:
+        """Names the server; connects when somebody asks. Answers are kept for fresh_s seconds."""
+        self._fresh_s = fresh_s
         # The map takes a second to paint, and pictures must not wait for it.
         self._links = {name: Link(host, port) for name in ("state", "map", "driver", "chase")}
         self._guard = threading.Lock()
@@ -85,7 +86,7 @@ class Source:
         with self._turns[name]:
             with self._guard:
                 asked_s, answer = self._answers.get(key, (-1.0, None))
-            if answer is not None and time.monotonic() - asked_s < _FRESH_S:
+            if answer is not None and time.monotonic() - asked_s < self._fresh_s:
                 return answer
             answer = ask(self._links[name])
             with self._guard:
