@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from td3_driving.agent.parameters import AgentParameters
-from td3_driving.agent.types import Sight, StepReport, Task, Tick
+from td3_driving.agent.types import Assignment, Sight, StepReport, Tick
 from td3_driving.driving.observation import vector
 from td3_driving.driving.reward import (
     RewardConfig,
@@ -25,13 +25,15 @@ class EpisodeInProgress:
 
     Args:
         parameters: Of the agent.
-        task: What is driven.
+        assignment: What is driven.
         route: Its path.
         first: The tick that the reset led to.
     """
 
-    def __init__(self, parameters: AgentParameters, task: Task, route: Route, first: Tick) -> None:
-        self.task = task
+    def __init__(
+        self, parameters: AgentParameters, assignment: Assignment, route: Route, first: Tick
+    ) -> None:
+        self.assignment = assignment
         self.route = route
         self.number = first.episode
         self._parameters = parameters
@@ -40,11 +42,13 @@ class EpisodeInProgress:
         # Waypoints seen through a GPS's drift change with the episode, the same for the same plan.
         self._noise = WaypointNoise(
             WaypointNoiseConfig(mode=parameters.waypoint_mode),  # type: ignore[arg-type]
-            task.plan.seed,
+            assignment.plan.seed,
         )
         state = first.state
         self._position = route.locate(state.x_m, state.y_m, state.yaw_rad, near_s_m=0.0)
-        rules = EndRules(time_limit_s=task.plan.duration_s, distance_m=task.plan.distance_m)
+        rules = EndRules(
+            time_limit_s=assignment.plan.duration_s, distance_m=assignment.plan.distance_m
+        )
         self._monitor = EpisodeMonitor(rules, state, self._position)
         self._tick = first
         self._steer = 0.0
@@ -70,9 +74,9 @@ class EpisodeInProgress:
     @property
     def planned_m(self) -> float:
         """The distance that makes the episode complete."""
-        if self.task.plan.distance_m is not None:
-            return self.task.plan.distance_m
-        return self._parameters.target_speed_mps * self.task.plan.duration_s
+        if self.assignment.plan.distance_m is not None:
+            return self.assignment.plan.distance_m
+        return self._parameters.target_speed_mps * self.assignment.plan.duration_s
 
     @property
     def completion(self) -> float:

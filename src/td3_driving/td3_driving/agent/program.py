@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from td3_driving.agent.parameters import AgentParameters
-from td3_driving.agent.types import Purpose, Task
+from td3_driving.agent.types import Assignment, Purpose
 from td3_driving.driving.episodes import MAP_SPLIT, EpisodePlan, evaluation_plan, training_plan
 from td3_driving.evaluation.metrics import EpisodeScore
 
@@ -27,10 +27,10 @@ class Program(Protocol):
     tests: dict[Purpose, list[EpisodeScore]]
     """Scores of the episodes on test maps, by why they were driven."""
 
-    def next(self, progress: float) -> Task | None:
+    def next(self, progress: float) -> Assignment | None:
         """The next episode, or None when all is done; progress of the training in [0, 1]."""
 
-    def over(self, task: Task, score: EpisodeScore | None) -> None:
+    def over(self, assignment: Assignment, score: EpisodeScore | None) -> None:
         """Takes the score of an episode, None if a fault ended it."""
 
 
@@ -51,11 +51,11 @@ def test_seeds(parameters: AgentParameters) -> range:
     return seeds
 
 
-def _test_tasks(parameters: AgentParameters) -> list[Task]:
+def _test_assignments(parameters: AgentParameters) -> list[Assignment]:
     """The closing test: the policy that the run began with, then the best one."""
     seeds = test_seeds(parameters)
     return [
-        Task(purpose, held_out_plan(parameters, seeds, i), driver)
+        Assignment(purpose, held_out_plan(parameters, seeds, i), driver)
         for purpose, driver in ((Purpose.UNTRAINED, "untrained"), (Purpose.TEST, "best"))
         for i in range(parameters.test_episodes)
     ]
@@ -102,9 +102,9 @@ class TrainingProgram:
 
     def __init__(self, parameters: AgentParameters, closing_test: bool) -> None:
         self._parameters = parameters
-        self._test_tasks = _test_tasks(parameters)
+        self._test_assignments = _test_assignments(parameters)
         self.closing_test = closing_test
-        self._queue: deque[Task] = deque()
+        self._queue: deque[Assignment] = deque()
         self._scores: dict[str, list[EpisodeScore]] = {}
         self._selecting = 0.0
         self._closed = False
@@ -126,24 +126,24 @@ class TrainingProgram:
     @property
     def selecting(self) -> bool:
         """Whether a selection is under way."""
-        return any(task.purpose is Purpose.SELECT for task in self._queue) or bool(self._scores)
+        return any(a.purpose is Purpose.SELECT for a in self._queue) or bool(self._scores)
 
     @property
     def between_trainings(self) -> bool:
         """Whether nothing but training is under way: the moment for a checkpoint."""
         return not self._queue and not self._closed
 
-    def next(self, progress: float) -> Task | None:
+    def next(self, progress: float) -> Assignment | None:
         """As Program.next."""
         due = (
             self.points_passed < len(self._points) and progress >= self._points[self.points_passed]
         )
         if due and not self._queue:
             self._selecting = progress
-            self._queue.extend(self._selection_tasks())
+            self._queue.extend(self._selection_assignments())
         if progress >= 1.0 and not self._queue and not self._closed:
             self._closed = True
-            self._queue.extend(self._test_tasks if self.closing_test else [])
+            self._queue.extend(self._test_assignments if self.closing_test else [])
         if self._queue:
             return self._queue.popleft()
         if progress >= 1.0:
@@ -154,23 +154,23 @@ class TrainingProgram:
             p.seed, self.index, p.kind, pool, p.episodes_per_map, p.episode_s  # type: ignore[arg-type]
         )  # fmt: skip
         self.index += 1
-        return Task(Purpose.TRAIN, plan, "learner")
+        return Assignment(Purpose.TRAIN, plan, "learner")
 
-    def over(self, task: Task, score: EpisodeScore | None) -> None:
+    def over(self, assignment: Assignment, score: EpisodeScore | None) -> None:
         """As Program.over."""
         if score is None:
             # A fault says nothing about the policy: the same episode again.
-            if task.purpose is not Purpose.TRAIN:
-                self._queue.appendleft(task)
+            if assignment.purpose is not Purpose.TRAIN:
+                self._queue.appendleft(assignment)
             return
-        if task.purpose in self.tests:
-            self.tests[task.purpose].append(score)
-        elif task.purpose is Purpose.SELECT:
-            scores = self._scores.setdefault(task.driver, [])
+        if assignment.purpose in self.tests:
+            self.tests[assignment.purpose].append(score)
+        elif assignment.purpose is Purpose.SELECT:
+            scores = self._scores.setdefault(assignment.driver, [])
             scores.append(score)
             if len(scores) == self._parameters.selection_episodes:
-                self._judge(task.driver, self._scores.pop(task.driver))
-                if task.driver == CANDIDATES[-1]:
+                self._judge(assignment.driver, self._scores.pop(assignment.driver))
+                if assignment.driver == CANDIDATES[-1]:
                     # Only now: a run resumed from before makes the selection anew.
                     self.points_passed = sum(self._selecting >= point for point in self._points)
 
@@ -193,10 +193,10 @@ class TrainingProgram:
         chosen, self.chosen = self.chosen, None
         return chosen
 
-    def _selection_tasks(self) -> list[Task]:
+    def _selection_assignments(self) -> list[Assignment]:
         p = self._parameters
         return [
-            Task(Purpose.SELECT, held_out_plan(p, MAP_SPLIT.selection[:1000], i), candidate)
+            Assignment(Purpose.SELECT, held_out_plan(p, MAP_SPLIT.selection[:1000], i), candidate)
             for candidate in CANDIDATES
             for i in range(p.selection_episodes)
         ]
@@ -222,21 +222,21 @@ class EvaluationProgram:
     def __init__(self, parameters: AgentParameters) -> None:
         seeds = test_seeds(parameters)
         self._queue = deque(
-            Task(Purpose.TEST, held_out_plan(parameters, seeds, i), "given")
+            Assignment(Purpose.TEST, held_out_plan(parameters, seeds, i), "given")
             for i in range(parameters.test_episodes)
         )
         self.tests: dict[Purpose, list[EpisodeScore]] = {Purpose.TEST: []}
 
-    def next(self, progress: float) -> Task | None:
+    def next(self, progress: float) -> Assignment | None:
         """As Program.next."""
         return self._queue.popleft() if self._queue else None
 
-    def over(self, task: Task, score: EpisodeScore | None) -> None:
+    def over(self, assignment: Assignment, score: EpisodeScore | None) -> None:
         """As Program.over."""
         if score is None:
-            self._queue.appendleft(task)
+            self._queue.appendleft(assignment)
         else:
-            self.tests[task.purpose].append(score)
+            self.tests[assignment.purpose].append(score)
 
 
 class DrivingProgram:
@@ -248,13 +248,13 @@ class DrivingProgram:
         self._index = 0
         self.tests: dict[Purpose, list[EpisodeScore]] = {}
 
-    def next(self, progress: float) -> Task | None:
+    def next(self, progress: float) -> Assignment | None:
         """As Program.next."""
         p = self._parameters
         plan = held_out_plan(p, self._seeds, self._index)
         plan = replace(plan, duration_s=DRIVE_S, distance_m=DRIVE_M, map=p.map or plan.map)
         self._index += 1
-        return Task(Purpose.DRIVE, plan, "given")
+        return Assignment(Purpose.DRIVE, plan, "given")
 
-    def over(self, task: Task, score: EpisodeScore | None) -> None:
+    def over(self, assignment: Assignment, score: EpisodeScore | None) -> None:
         """As Program.over."""

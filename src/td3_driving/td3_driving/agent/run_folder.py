@@ -24,7 +24,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from td3_driving.agent.episode import EpisodeInProgress
 from td3_driving.agent.parameters import AgentParameters
-from td3_driving.agent.types import Purpose, Task
+from td3_driving.agent.types import Assignment, Purpose
 from td3_driving.evaluation.metrics import EpisodeScore
 from td3_driving.evaluation.story import Track, write_tracks
 from td3_driving.learning.config import TD3Config
@@ -173,7 +173,7 @@ class RunFolder:
     def log_episode(
         self,
         runner: Runner,
-        task: Task,
+        assignment: Assignment,
         episode: EpisodeInProgress,
         score: EpisodeScore | None,
     ) -> None:
@@ -186,9 +186,9 @@ class RunFolder:
             "steps": ticks,
             "updates": trainer.updates if trainer is not None else 0,
             "episode": episode.number,
-            "purpose": task.purpose.value,
-            "driver": task.driver,
-            "map": task.plan.map,
+            "purpose": assignment.purpose.value,
+            "driver": assignment.driver,
+            "map": assignment.plan.map,
             "length": episode.steps,
             "return": round(episode.episode_return, 4),
             "completion_pct": round(100.0 * episode.completion, 2),
@@ -200,16 +200,18 @@ class RunFolder:
         if trainer is not None:
             line |= {name: round(value, 6) for name, value in trainer.metrics.items()}
         self._write_line(line)
-        if task.purpose in (Purpose.UNTRAINED, Purpose.TEST) and score is not None:
+        if assignment.purpose in (Purpose.UNTRAINED, Purpose.TEST) and score is not None:
             self._tracks.append(
                 Track(
-                    task.purpose.value, task.plan.map, line["ended_by"], episode.route.points,
-                    np.array(episode.xy), np.array(episode.speeds_mps),
+                    assignment.purpose.value, assignment.plan.map, line["ended_by"],
+                    episode.route.points, np.array(episode.xy), np.array(episode.speeds_mps),
                 )
             )  # fmt: skip
-        if task.purpose is not Purpose.TRAIN:
+        if assignment.purpose is not Purpose.TRAIN:
             self._board.add_scalar(
-                f"{task.purpose.value}/{task.driver}_completion_pct", line["completion_pct"], ticks
+                f"{assignment.purpose.value}/{assignment.driver}_completion_pct",
+                line["completion_pct"],
+                ticks,
             )
             return
         for name in ("return", "completion_pct", "length"):

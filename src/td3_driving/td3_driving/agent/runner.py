@@ -23,6 +23,7 @@ from td3_driving.agent.program import Program, TrainingProgram
 from td3_driving.agent.run_folder import RunFolder
 from td3_driving.agent.trainer import OnlineTrainer
 from td3_driving.agent.types import (
+    Assignment,
     Drive,
     Driver,
     Finished,
@@ -31,7 +32,6 @@ from td3_driving.agent.types import (
     Reset,
     Sight,
     StepReport,
-    Task,
     Tick,
 )
 from td3_driving.driving.route import Route
@@ -68,7 +68,7 @@ class Runner:
         parameters: Of the agent.
         program: What to drive.
         trainer: The learner; None where nothing is learned.
-        driver: Who drives tasks given to "given"; None where only the learner's policies drive.
+        driver: Who drives what is given to "given"; None where only the learner's policies drive.
         folder: Where the run is written; None for nowhere.
         clock: Wall time in seconds, for budgets.
     """
@@ -89,7 +89,7 @@ class Runner:
         self._clock = clock
         self._drivers: dict[str, Driver] = {} if driver is None else {"given": driver}
         self._episode: EpisodeInProgress | None = None
-        self._task: Task | None = None
+        self._assignment: Assignment | None = None
         self._policy_lock = threading.Lock()
         self._owed: LearnedDriver | None = None
         self._action = np.zeros(2, np.float32)
@@ -108,20 +108,22 @@ class Runner:
 
     def begin(self, tick: Tick, route: Route) -> Drive:
         """Takes the first tick of the episode that was asked for, and its route."""
-        assert self._task is not None, "begin without an episode asked for by start or advance"
+        assert self._assignment is not None, (
+            "begin without an episode asked for by start or advance"
+        )
         self._measure()
         self.status.waiting_for = ""
-        self._episode = EpisodeInProgress(self.parameters, self._task, route, tick)
+        self._episode = EpisodeInProgress(self.parameters, self._assignment, route, tick)
         sight = self._episode.see()
-        if self._task.purpose is Purpose.TRAIN and self.trainer is not None:
+        if self._assignment.purpose is Purpose.TRAIN and self.trainer is not None:
             self.trainer.begin(sight)
         return self._decide(sight)
 
     def advance(self, tick: Tick) -> tuple[Reply, StepReport]:
         """Takes the next tick of the episode: what to do, and what the tick earned."""
-        episode, task = self._episode, self._task
-        assert episode is not None and task is not None, "advance without begin"
-        training = task.purpose is Purpose.TRAIN
+        episode, assignment = self._episode, self._assignment
+        assert episode is not None and assignment is not None, "advance without begin"
+        training = assignment.purpose is Purpose.TRAIN
         self.status.ticks += 1
         self.status.training_ticks += training
         self._measure()
@@ -155,7 +157,7 @@ class Runner:
         if self._episode is not None:
             self._episode.fail(detail)
             return self._finish()
-        return Finished() if self._task is None else Reset(self._task)
+        return Finished() if self._assignment is None else Reset(self._assignment)
 
     def hold(self, why: str) -> None:
         """No episode can start, for that reason: the training clock stands until one does."""
@@ -163,7 +165,7 @@ class Runner:
         self.status.waiting_for = why
 
     def set_driver(self, driver: Driver) -> None:
-        """Lets another driver take over tasks given to "given"."""
+        """Lets another driver take over assignments given to "given"."""
         self._drivers["given"] = driver
 
     def save(self, wait: bool = True) -> None:
@@ -234,11 +236,11 @@ class Runner:
     # --- Inside ---
 
     def _decide(self, sight: Sight) -> Drive:
-        assert self._task is not None
-        if self._task.purpose is Purpose.TRAIN and self.trainer is not None:
+        assert self._assignment is not None
+        if self._assignment.purpose is Purpose.TRAIN and self.trainer is not None:
             self._action = self.trainer.explore(sight, self.status.progress)
         else:
-            self._action = self._driver(self._task.driver).act(sight)
+            self._action = self._driver(self._assignment.driver).act(sight)
         return self._drive()
 
     def _drive(self) -> Drive:
@@ -254,17 +256,17 @@ class Runner:
 
     def _finish(self) -> Reply:
         """Closes the episode and asks for the next one."""
-        episode, task = self._episode, self._task
-        assert episode is not None and task is not None and episode.ending is not None
+        episode, assignment = self._episode, self._assignment
+        assert episode is not None and assignment is not None and episode.ending is not None
         record = episode.record()
         faulty = record is None or episode.ending.reason is EpisodeEnd.FAULT
         result = None if faulty or record is None else score(record)
         self.status.episodes += 1
-        if task.purpose is Purpose.TRAIN and not faulty:
+        if assignment.purpose is Purpose.TRAIN and not faulty:
             self.status.returns.append(episode.episode_return)
             self.status.completions.append(100.0 * episode.completion)
-        self._write(lambda folder: folder.log_episode(self, task, episode, result))
-        self.program.over(task, result)
+        self._write(lambda folder: folder.log_episode(self, assignment, episode, result))
+        self.program.over(assignment, result)
         self._keep_best()
         self._episode = None
         return self._next()
@@ -276,16 +278,16 @@ class Runner:
         due = self._clock() - self._saved_at >= 60.0 * self.parameters.checkpoint_minutes
         if due and isinstance(self.program, TrainingProgram) and self.program.between_trainings:
             self.save(wait=False)
-        task = self.program.next(self.status.progress)
-        if task is None:
-            self._task = None
+        assignment = self.program.next(self.status.progress)
+        if assignment is None:
+            self._assignment = None
             return Finished()
-        starts_test = task.purpose in (Purpose.UNTRAINED, Purpose.TEST)
+        starts_test = assignment.purpose in (Purpose.UNTRAINED, Purpose.TEST)
         if starts_test and "best" not in self._drivers and self.trainer is not None:
             self._write_policy(self.trainer.candidate("learner"))
-        self._task = task
-        self.status.purpose, self.status.map = task.purpose.value, task.plan.map
-        return Reset(task)
+        self._assignment = assignment
+        self.status.purpose, self.status.map = assignment.purpose.value, assignment.plan.map
+        return Reset(assignment)
 
     def _keep_best(self) -> None:
         if not isinstance(self.program, TrainingProgram):
@@ -336,7 +338,7 @@ class Runner:
         Both stand still in the closing test and while no episode can start.
         """
         now = self._clock()
-        testing = self._task is not None and self._task.purpose in (
+        testing = self._assignment is not None and self._assignment.purpose in (
             Purpose.UNTRAINED, Purpose.TEST, Purpose.DRIVE,
         )  # fmt: skip
         if not testing and not self.status.waiting_for:

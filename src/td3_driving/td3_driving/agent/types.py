@@ -24,7 +24,7 @@ class Purpose(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Assignment:
     """One episode to drive: why, where, and by whom ("learner", "averaged", "best", ...)."""
 
     purpose: Purpose
@@ -109,7 +109,7 @@ class Drive:
 class Reset:
     """Start this episode."""
 
-    task: Task
+    assignment: Assignment
 
 
 @dataclass(frozen=True, slots=True)

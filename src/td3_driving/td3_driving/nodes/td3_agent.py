@@ -240,7 +240,7 @@ class TD3AgentNode(Node):
         if not self._reset.service_is_ready():
             self.runner.hold(f"no carla_bridge offers {self._reset.service_name} yet")
             return
-        plan = self._wanted.task.plan
+        plan = self._wanted.assignment.plan
         request = ResetEpisode.Request(
             seed=plan.seed, map=plan.map, route_start=-1, route_goal=-1,
             start_speed_mps=plan.start_speed_mps, start_lateral_m=plan.start_lateral_m,

@@ -14,7 +14,7 @@ import torch
 from td3_driving.agent.build import make_runner
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.runner import Runner
-from td3_driving.agent.types import Drive, Finished, Reply, Reset, StepReport, Task, Tick
+from td3_driving.agent.types import Assignment, Drive, Finished, Reply, Reset, StepReport, Tick
 from td3_driving.driving.picture import FrameStack
 from td3_driving.driving.route import Route
 from td3_driving.driving.vehicle import VehicleState
@@ -49,18 +49,21 @@ class World:
 
     def __init__(self, stride: int = 2) -> None:
         self.ROUTE = Route([(0.0, 0.0), (2000.0, 0.0)])
-        self.tasks: list[Task] = []
+        self.assignments: list[Assignment] = []
         self.frames: list[np.ndarray] = []
         self._stack = FrameStack(4, stride)
         self._episode = self._step = 0
         self._time_s = 0.0
 
-    def reset(self, task: Task) -> tuple[Tick, Route]:
+    def reset(self, assignment: Assignment) -> tuple[Tick, Route]:
         """The first tick of an episode."""
-        self.tasks.append(task)
+        self.assignments.append(assignment)
         self._episode, self._step = self._episode + 1, 0
-        self._x_m, self._y_m = 0.0, task.plan.start_lateral_m
-        self._yaw_rad, self._speed_mps = task.plan.start_heading_rad, task.plan.start_speed_mps
+        self._x_m, self._y_m = 0.0, assignment.plan.start_lateral_m
+        self._yaw_rad, self._speed_mps = (
+            assignment.plan.start_heading_rad,
+            assignment.plan.start_speed_mps,
+        )
         return self._tick(), self.ROUTE
 
     def step(self, drive: Drive, **changes: Any) -> Tick:
@@ -74,7 +77,7 @@ class World:
 
     def _tick(self, **changes: Any) -> Tick:
         self._time_s += TICK_S
-        noise = np.random.default_rng([self.tasks[-1].plan.seed, self._step])
+        noise = np.random.default_rng([self.assignments[-1].plan.seed, self._step])
         frame = noise.integers(0, 256, (84, 84), dtype=np.uint8)
         self.frames.append(frame)
         state = VehicleState(self._time_s, self._x_m, self._y_m, self._yaw_rad, self._speed_mps)
@@ -96,7 +99,7 @@ class Run:
     def tick(self) -> None:
         """One tick, or a reset."""
         if isinstance(self.reply, Reset):
-            self.reply = self.runner.begin(*self.world.reset(self.reply.task))
+            self.reply = self.runner.begin(*self.world.reset(self.reply.assignment))
         elif isinstance(self.reply, Drive):
             self.reply, report = self.runner.advance(self.world.step(self.reply))
             self.reports.append(report)

@@ -10,7 +10,7 @@ import pytest
 
 from td3_driving.agent.episode import EpisodeInProgress
 from td3_driving.agent.parameters import AgentParameters
-from td3_driving.agent.types import Purpose, Task, Tick
+from td3_driving.agent.types import Assignment, Purpose, Tick
 from td3_driving.driving.episodes import EpisodePlan
 from td3_driving.driving.route import Route
 from td3_driving.driving.termination import EpisodeEnd
@@ -29,8 +29,8 @@ def tick(step: int, collisions: int = 0, **state: float) -> Tick:
 
 def begin(action_repeat: int = 4, **plan: Any) -> EpisodeInProgress:
     parameters = AgentParameters(action_repeat=action_repeat)
-    task = Task(Purpose.TRAIN, replace(PLAN, **plan), "learner")
-    return EpisodeInProgress(parameters, task, ROUTE, tick(0))
+    assignment = Assignment(Purpose.TRAIN, replace(PLAN, **plan), "learner")
+    return EpisodeInProgress(parameters, assignment, ROUTE, tick(0))
 
 
 def test_a_truncation_waits_for_the_end_of_a_decision() -> None:
@@ -108,8 +108,8 @@ def test_completion_is_of_the_planned_distance_or_of_what_the_target_speed_allow
 
 def test_a_driver_sees_the_last_steering_and_the_way_ahead_in_the_body_frame() -> None:
     parameters = AgentParameters(waypoint_mode="full", waypoint_count=3, waypoint_spacing_m=2.0)
-    task = Task(Purpose.TRAIN, PLAN, "learner")
-    episode = EpisodeInProgress(parameters, task, ROUTE, tick(0))
+    assignment = Assignment(Purpose.TRAIN, PLAN, "learner")
+    episode = EpisodeInProgress(parameters, assignment, ROUTE, tick(0))
     episode.advance(tick(1, y_m=0.5), 0.25)
     sight = episode.see()
     assert sight.vector.shape == (3 + 6,) and sight.vector[2] == np.float32(0.25)

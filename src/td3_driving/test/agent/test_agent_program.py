@@ -16,7 +16,7 @@ from td3_driving.agent.program import (
     EvaluationProgram,
     TrainingProgram,
 )
-from td3_driving.agent.types import Purpose, Task
+from td3_driving.agent.types import Assignment, Purpose
 from td3_driving.driving.episodes import MAP_SPLIT
 from td3_driving.driving.termination import EpisodeEnd
 from td3_driving.evaluation.metrics import EpisodeScore
@@ -30,20 +30,20 @@ def score(completion_pct: float = 50.0, speed_mps: float = 5.0) -> EpisodeScore:
     return EpisodeScore(completion_pct, False, speed_mps, 0.1, {}, 0.3, EpisodeEnd.TIME_LIMIT)
 
 
-def drive(program: TrainingProgram, progress: float, **scored: float) -> Task:
+def drive(program: TrainingProgram, progress: float, **scored: float) -> Assignment:
     """Drives the next episode and gives it a score."""
-    task = program.next(progress)
-    assert task is not None
-    program.over(task, score(**scored))
-    return task
+    assignment = program.next(progress)
+    assert assignment is not None
+    program.over(assignment, score(**scored))
+    return assignment
 
 
-def map_seed(task: Task) -> int:
-    return int(task.plan.map.rsplit("_", 1)[1])
+def map_seed(assignment: Assignment) -> int:
+    return int(assignment.plan.map.rsplit("_", 1)[1])
 
 
-def purposes(tasks: list[Task]) -> list[tuple[str, str]]:
-    return [(task.purpose.value, task.driver) for task in tasks]
+def purposes(assignments: list[Assignment]) -> list[tuple[str, str]]:
+    return [(assignment.purpose.value, assignment.driver) for assignment in assignments]
 
 
 SELECTION = [("select", driver) for driver in CANDIDATES for _ in range(2)]
@@ -54,9 +54,9 @@ def test_training_is_interrupted_by_selections_and_closed_by_the_test() -> None:
     early = [drive(program, 0.0), drive(program, 0.49)]
     middle = [drive(program, 0.7) for _ in range(5)]
     end = []
-    while (task := program.next(1.0)) is not None:
-        program.over(task, score())
-        end.append(task)
+    while (assignment := program.next(1.0)) is not None:
+        program.over(assignment, score())
+        end.append(assignment)
     train = ("train", "learner")
     assert purposes(early) == [train, train]
     assert purposes(middle) == [*SELECTION, train]
@@ -73,9 +73,9 @@ def test_the_last_selection_is_due_just_before_the_end_of_the_run(count: int) ->
     parameters = AgentParameters(steps=1_000_000, selections=count, selection_episodes=1)
     program = TrainingProgram(parameters, closing_test=False)
     program.points_passed = count - 1
-    task = program.next(LAST_SELECTION)
+    assignment = program.next(LAST_SELECTION)
     assert LAST_SELECTION < 1.0
-    assert task is not None and task.purpose is Purpose.SELECT
+    assert assignment is not None and assignment.purpose is Purpose.SELECT
 
 
 def test_a_run_too_short_for_a_selection_makes_none() -> None:
@@ -107,9 +107,9 @@ def test_the_best_policy_is_the_later_of_the_fastest_of_the_furthest() -> None:
     figures = {"learner": (60.0, 5.0), "averaged": (60.0, 6.0)}
     for progress in (0.7, 1.0):
         for _ in range(4):
-            task = program.next(progress)
-            assert task is not None
-            program.over(task, score(*figures[task.driver]))
+            assignment = program.next(progress)
+            assert assignment is not None
+            program.over(assignment, score(*figures[assignment.driver]))
             chosen.append(program.take_chosen())
         program.next(progress)
     assert chosen == [None, "learner", None, "averaged", None, None, None, "averaged"]
@@ -152,9 +152,9 @@ def test_training_selection_and_test_maps_never_meet(seed: int, index: int, kind
     assert trained.purpose is Purpose.TRAIN
     assert map_seed(trained) in MAP_SPLIT.training
     allowed = {Purpose.SELECT: MAP_SPLIT.selection}
-    while (task := program.next(1.0)) is not None:
-        program.over(task, score())
-        assert map_seed(task) in allowed.get(task.purpose, MAP_SPLIT.test)
+    while (assignment := program.next(1.0)) is not None:
+        program.over(assignment, score())
+        assert map_seed(assignment) in allowed.get(assignment.purpose, MAP_SPLIT.test)
 
 
 def test_maps_that_are_not_for_tests_are_refused_before_the_run() -> None:
@@ -166,12 +166,12 @@ def test_maps_that_are_not_for_tests_are_refused_before_the_run() -> None:
 
 
 def test_the_same_seed_plans_the_same_training() -> None:
-    def plans(seed: int) -> list[Task]:
+    def plans(seed: int) -> list[Assignment]:
         program = TrainingProgram(AgentParameters(seed=seed), closing_test=False)
         return [drive(program, 0.0) for _ in range(20)]
 
     assert plans(3) == plans(3) != plans(4)
-    assert Counter(task.plan.map for task in plans(3)).most_common(1)[0][1] == 8
+    assert Counter(assignment.plan.map for assignment in plans(3)).most_common(1)[0][1] == 8
 
 
 def test_fixed_maps_are_driven_and_scored_on_as_asked() -> None:
@@ -181,9 +181,12 @@ def test_fixed_maps_are_driven_and_scored_on_as_asked() -> None:
     assert drive(program, 1.0).plan.map == "Town03"
     shown = DrivingProgram(AgentParameters(map="Town02"))
     for _ in range(3):
-        task = shown.next(0.0)
-        assert task is not None and (task.purpose, task.plan.map) == (Purpose.DRIVE, "Town02")
-        shown.over(task, None)
+        assignment = shown.next(0.0)
+        assert assignment is not None and (assignment.purpose, assignment.plan.map) == (
+            Purpose.DRIVE,
+            "Town02",
+        )
+        shown.over(assignment, None)
 
 
 def test_of_policies_that_arrive_the_one_nearest_to_the_target_speed_is_chosen() -> None:
@@ -191,8 +194,8 @@ def test_of_policies_that_arrive_the_one_nearest_to_the_target_speed_is_chosen()
     speeds_mps = {"learner": 8.2, "averaged": 11.0}
     chosen = []
     for _ in range(4):
-        task = program.next(0.5)
-        assert task is not None
-        program.over(task, score(100.0, speeds_mps[task.driver]))
+        assignment = program.next(0.5)
+        assert assignment is not None
+        program.over(assignment, score(100.0, speeds_mps[assignment.driver]))
         chosen.append(program.take_chosen())
     assert chosen == [None, "learner", None, None]

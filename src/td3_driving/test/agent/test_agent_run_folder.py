@@ -61,7 +61,7 @@ def test_metrics_hold_one_line_for_each_episode(make_run, tmp_path: Path) -> Non
     run.fault()
     run.finish()
     lines = read_metrics(tmp_path / "metrics.jsonl")
-    assert [line["episode"] for line in lines] == list(range(1, len(run.world.tasks) + 1))
+    assert [line["episode"] for line in lines] == list(range(1, len(run.world.assignments) + 1))
     assert sum(line["length"] for line in lines) == lines[-1]["steps"] == 80
     assert [line["ended_by"] for line in lines].count("fault") == 1
     assert lines[-1]["return"] == pytest.approx(run.reports[-1].episode_return, abs=1e-4)

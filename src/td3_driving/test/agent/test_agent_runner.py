@@ -82,14 +82,18 @@ def test_a_fault_in_a_scored_episode_drives_it_again_and_scores_it_once(make_run
     assert run.runner.status.purpose == "untrained"
     run.fault()
     run.finish()
-    tested = [task for task in run.world.tasks if task.purpose is Purpose.UNTRAINED]
+    tested = [
+        assignment
+        for assignment in run.world.assignments
+        if assignment.purpose is Purpose.UNTRAINED
+    ]
     assert len(tested) == 2 and tested[0] == tested[1]
     assert len(run.runner.program.tests[Purpose.UNTRAINED]) == 1
 
 
 def test_the_closing_test_scores_the_untrained_policy_and_the_newest(make_run) -> None:
     run = make_run(steps=40, closing_test="always", test_episodes=1).finish()
-    drivers = {task.purpose: task.driver for task in run.world.tasks}
+    drivers = {assignment.purpose: assignment.driver for assignment in run.world.assignments}
     assert drivers[Purpose.UNTRAINED] == "untrained" and drivers[Purpose.TEST] == "best"
     assert {p: len(s) for p, s in run.runner.program.tests.items()} == {
         Purpose.UNTRAINED: 1,
@@ -104,7 +108,11 @@ def test_a_selection_writes_the_policy_that_it_chose(make_run, tmp_path: Path) -
     )
     run.runner.status.training_ticks = 1999  # a run of 2000 ticks that nobody has to wait for
     run.finish()
-    selected = [task.driver for task in run.world.tasks if task.purpose is Purpose.SELECT]
+    selected = [
+        assignment.driver
+        for assignment in run.world.assignments
+        if assignment.purpose is Purpose.SELECT
+    ]
     assert selected == ["learner", "averaged"]
     best = run.runner.program.best
     assert best is not None and best.candidate in selected
@@ -140,7 +148,9 @@ def test_a_stopped_run_goes_on_where_it_was_and_to_its_total(make_run, tmp_path:
     before, after = transitions(was), transitions(now)
     assert all(np.array_equal(before[name], after[name]) for name in before)
     assert now.program.index == was.program.index + 1  # its first episode is the next one
-    assert resumed.reply.task.plan not in [task.plan for task in first.world.tasks]
+    assert resumed.reply.assignment.plan not in [
+        assignment.plan for assignment in first.world.assignments
+    ]
     resumed.finish()
     assert now.status.training_ticks == 100 and resumed.runner.status.ticks == 50
     assert now.trainer.updates > was.trainer.updates
@@ -183,7 +193,7 @@ def test_waiting_for_a_simulator_is_no_training_time(clocked, make_world: Any) -
     clock.now_s = 10.0
     runner.hold("no simulator")
     clock.now_s = 1000.0
-    reply = runner.begin(*world.reset(reply.task))
+    reply = runner.begin(*world.reset(reply.assignment))
     assert (runner.trained_s, runner.status.waiting_for) == (10.0, "")
     clock.now_s = 1049.0
     reply, _ = runner.advance(world.step(reply))
@@ -316,8 +326,8 @@ def test_a_run_that_took_over_five_minutes_closes_with_its_test(
     world = make_world()
     reply, tested = runner.start(), 0
     while isinstance(reply, Reset):
-        tested += reply.task.purpose is not Purpose.TRAIN
-        reply = runner.begin(*world.reset(reply.task))
+        tested += reply.assignment.purpose is not Purpose.TRAIN
+        reply = runner.begin(*world.reset(reply.assignment))
         while isinstance(reply, Drive):
             clock.now_s += minutes * 60.0 / 10
             reply, _ = runner.advance(world.step(reply))
