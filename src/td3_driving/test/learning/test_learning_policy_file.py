@@ -184,7 +184,9 @@ def test_weight_shapes_are_those_of_the_networks(agent):
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(header=st.binary(max_size=300), said=st.text(max_size=40).filter(lambda text: "{" not in text))
+@given(
+    header=st.binary(max_size=300), said=st.text(max_size=40).filter(lambda text: "{" not in text)
+)
 def test_whatever_bytes_a_file_holds_it_is_refused_as_a_checkpoint(tmp_path, agent, header, said):
     file = tmp_path / "policy.safetensors"
     file.write_bytes(len(header).to_bytes(8, "little") + header)
