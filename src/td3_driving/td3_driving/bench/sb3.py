@@ -29,6 +29,7 @@ def fill(memory: DictReplayBuffer, replay: FrameReplay) -> None:
     """Fills a buffer to its end with transitions drawn from our memory."""
     while not memory.full:
         batch = replay.sample(256)
+        assert batch.image is not None and batch.next_image is not None
         for k in range(min(256, memory.buffer_size - memory.size())):
             memory.add(
                 {"image": batch.image[k][None], "vector": batch.vector[k][None]},

@@ -16,15 +16,15 @@ from td3_driving.learning.errors import NonFiniteError, ShapeError
 class Batch:
     """B transitions as arrays. Over n steps, the next observation lies n steps ahead."""
 
-    image: np.ndarray
-    """uint8 (B, frames, rows, columns), newest frame last."""
+    image: np.ndarray | None
+    """uint8 (B, frames, rows, columns), newest frame last; None in a learner without pictures."""
     vector: np.ndarray
     """float32 (B, vector_dim)."""
     action: np.ndarray
     """float32 (B, action_dim), each in [-1, 1]."""
     reward: np.ndarray
     """float32 (B,); over n steps their discounted sum."""
-    next_image: np.ndarray
+    next_image: np.ndarray | None
     """uint8, as image."""
     next_vector: np.ndarray
     """float32, as vector."""
@@ -39,7 +39,7 @@ class TensorBatch:
     """A batch that has been checked: shapes fit the configuration and every number is finite."""
 
     observation: dict[str, Tensor]
-    """image uint8 (B, frames, rows, columns) and vector (B, vector_dim)."""
+    """image uint8 (B, frames, rows, columns), unless there are none, and vector (B, vector_dim)."""
     action: Tensor
     """(B, action_dim)."""
     reward: Tensor
@@ -58,28 +58,33 @@ class TensorBatch:
             NonFiniteError: an array holds NaN or infinity.
         """
         size = len(batch.reward)
-        expected = {
-            "image": (np.uint8, (size, *config.image_shape)),
+        expected: dict[str, tuple[type, tuple[int, ...]]] = {
             "vector": (np.float32, (size, config.vector_dim)),
             "action": (np.float32, (size, config.action_dim)),
             "reward": (np.float32, (size,)),
-            "next_image": (np.uint8, (size, *config.image_shape)),
             "next_vector": (np.float32, (size, config.vector_dim)),
             "terminated": (np.bool_, (size,)),
             "discount": (np.float32, (size,)),
         }
+        if config.image_shape is not None:
+            picture = (np.uint8, (size, *config.image_shape))
+            expected |= {"image": picture, "next_image": picture}
         tensors = {}
         for name in (field.name for field in fields(batch)):
-            array, (dtype, shape) = getattr(batch, name), expected[name]
-            check_array(f"batch.{name}", array, dtype, shape)
+            array = getattr(batch, name)
+            if name not in expected:
+                if array is not None:
+                    raise ShapeError(f"batch.{name} must be None: the learner sees no pictures")
+                continue
+            check_array(f"batch.{name}", array, *expected[name])
             tensors[name] = torch.from_numpy(array)
             if tensors[name].ndim == 4:  # once here, not in each of the four CNNs
                 tensors[name] = tensors[name].contiguous(memory_format=torch.channels_last)
         return cls(
-            observation={"image": tensors["image"], "vector": tensors["vector"]},
+            observation={k: tensors[k] for k in ("image", "vector") if k in tensors},
             action=tensors["action"],
             reward=tensors["reward"].unsqueeze(1),
-            next_observation={"image": tensors["next_image"], "vector": tensors["next_vector"]},
+            next_observation={k: tensors[f"next_{k}"] for k in ("image", "vector") if k in tensors},
             bootstrap=(tensors["discount"] * ~tensors["terminated"]).unsqueeze(1),
         )
 
@@ -94,7 +99,7 @@ class TensorBatch:
         )
 
 
-def check_array(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ...]) -> None:
+def check_array(name: str, array: np.ndarray | None, dtype: type, shape: tuple[int, ...]) -> None:
     """Refuses an array of another dtype or shape, or with NaN or infinity in it.
 
     Raises:

@@ -16,10 +16,11 @@ class TD3Config:
     """
 
     # --- Networks ---
-    image_shape: tuple[int, int, int] = (4, 84, 84)
-    """(frames, rows, columns) of the stacked grey pictures; rows and columns at least 36."""
+    image_shape: tuple[int, int, int] | None = (4, 84, 84)
+    """(frames, rows, columns) of the stacked grey pictures; rows and columns at least 36. None: no
+    pictures and no CNNs; actor and critics see the vector alone."""
     vector_dim: int = 53
-    """Length of the vector that is joined to the picture's features."""
+    """Length of the vector that is joined to the picture's features, if there is one."""
     action_dim: int = 2
     """Length of an action; every component lies in [-1, 1]."""
     image_centre: float = 0.4
@@ -68,10 +69,13 @@ class TD3Config:
             self._require(name, _is_positive_int(getattr(self, name)), "a whole number above 0")
         self._require(
             "image_shape",
-            len(self.image_shape) == 3
-            and all(_is_positive_int(size) for size in self.image_shape)
-            and min(self.image_shape[1:]) >= 36,
-            "(frames, rows, columns), whole numbers, with at least 36 rows and columns",
+            self.image_shape is None
+            or (
+                len(self.image_shape) == 3
+                and all(_is_positive_int(size) for size in self.image_shape)
+                and min(self.image_shape[1:]) >= 36
+            ),
+            "(frames, rows, columns), whole numbers, with at least 36 rows and columns; or None",
         )
         self._require(
             "hidden",
@@ -86,6 +90,11 @@ class TD3Config:
             self._require(name, _within(getattr(self, name), 0.0, 1.0), "in [0, 1]")
         for name in ("target_noise", "target_noise_clip", "pretanh_l2"):
             self._require(name, _within(getattr(self, name), 0.0, math.inf), ">= 0")
+
+    @property
+    def state_dim(self) -> int:
+        """Length of what actor and critics see: the picture's features, if any, and the vector."""
+        return self.vector_dim + (0 if self.image_shape is None else self.features_dim)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-able values."""

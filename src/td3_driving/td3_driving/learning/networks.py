@@ -82,8 +82,14 @@ class NatureCNN(nn.Module):
         return self.linear(self.cnn(pixels.div_(255.0).sub_(self.centre)))
 
 
-def make_cnn(config: TD3Config, generator: torch.Generator) -> NatureCNN:
+class NoCNN(nn.Module):
+    """Stands where a CNN would in a learner without pictures: no weights, no features."""
+
+
+def make_cnn(config: TD3Config, generator: torch.Generator) -> NatureCNN | NoCNN:
     """The one factory of CNNs: call it once for the actor's and once for the critic's."""
+    if config.image_shape is None:
+        return NoCNN()
     return NatureCNN(config.image_shape, config.features_dim, config.image_centre, generator)
 
 
@@ -96,14 +102,13 @@ class Actor(nn.Module):
 
     def __init__(self, config: TD3Config, generator: torch.Generator) -> None:
         super().__init__()
-        state_dim = config.features_dim + config.vector_dim
-        self.mlp = _mlp((state_dim, *config.hidden, config.action_dim), generator)
+        self.mlp = _mlp((config.state_dim, *config.hidden, config.action_dim), generator)
         with torch.no_grad():
             for parameter in self.mlp[-1].parameters():
                 parameter.mul_(config.actor_last_layer_scale)
 
     def forward(self, state: Tensor) -> tuple[Tensor, Tensor]:
-        """State (B, features_dim + vector_dim) to (action, pre_tanh), each (B, action_dim)."""
+        """State (B, state_dim) to (action, pre_tanh), each (B, action_dim)."""
         pre_tanh = self.mlp(state)
         return torch.tanh(pre_tanh), pre_tanh
 
@@ -113,12 +118,12 @@ class TwinCritic(nn.Module):
 
     def __init__(self, config: TD3Config, generator: torch.Generator) -> None:
         super().__init__()
-        input_dim = config.features_dim + config.vector_dim + config.action_dim
+        input_dim = config.state_dim + config.action_dim
         self.q1_mlp = _mlp((input_dim, *config.hidden, 1), generator)
         self.q2_mlp = _mlp((input_dim, *config.hidden, 1), generator)
 
     def forward(self, state: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
-        """State (B, features_dim + vector_dim), action (B, action_dim) to Q1, Q2, each (B, 1)."""
+        """State (B, state_dim) and action (B, action_dim) to Q1, Q2, each (B, 1)."""
         joined = torch.cat((state, action), dim=1)
         return self.q1_mlp(joined), self.q2_mlp(joined)
 

@@ -13,20 +13,21 @@ from torch import Tensor
 
 from td3_driving.learning.batch import check_array
 from td3_driving.learning.config import TD3Config
-from td3_driving.learning.networks import Actor, NatureCNN, make_cnn
+from td3_driving.learning.networks import Actor, NatureCNN, NoCNN, make_cnn
 from td3_driving.learning.state import copies
 
 if TYPE_CHECKING:
     from td3_driving.learning.td3 import TD3Agent
 
 Observation = Mapping[str, np.ndarray]
-"""image: uint8 (frames, rows, columns), newest last; vector: float32 (vector_dim,). Or a batch."""
+"""image: uint8 (frames, rows, columns), newest last, unless the learner sees none; vector: float32
+(vector_dim,). Or a batch of both."""
 
 
 class Policy:
     """An actor and its CNN, frozen, on the CPU. Acting and loading may be in different threads."""
 
-    def __init__(self, config: TD3Config, actor_cnn: NatureCNN, actor: Actor) -> None:
+    def __init__(self, config: TD3Config, actor_cnn: NatureCNN | NoCNN, actor: Actor) -> None:
         self.config = config
         self.actor_cnn = copy.deepcopy(actor_cnn).cpu().eval().requires_grad_(False)
         self.actor = copy.deepcopy(actor).cpu().eval().requires_grad_(False)
@@ -44,7 +45,9 @@ class Policy:
         """As TD3Agent.select_action."""
         tensors, is_batch = observation_tensors(obs, self.config)
         with self._lock, torch.inference_mode():
-            state = torch.cat((self.actor_cnn(tensors["image"]), tensors["vector"]), dim=1)
+            state = tensors["vector"]
+            if "image" in tensors:
+                state = torch.cat((self.actor_cnn(tensors["image"]), state), dim=1)
             action, _ = self.actor(state)
         return finish_action(action, is_batch, None if deterministic else noise)
 
@@ -83,19 +86,23 @@ def observation_tensors(obs: Observation, config: TD3Config) -> tuple[dict[str, 
     """Checks an observation, or a batch of them, and gives it a batch axis.
 
     Returns:
-        image (B, frames, rows, columns) and vector (B, vector_dim); whether it was a batch.
+        image (B, frames, rows, columns), unless the learner sees none, and vector (B, vector_dim);
+        whether it was a batch.
 
     Raises:
         ShapeError: wrong dtype or shape.
         NonFiniteError: the vector is not finite.
     """
-    image, vector = obs["image"], obs["vector"]
-    is_batch = image.ndim == 4
-    leading = (len(image),) if is_batch else ()
-    check_array("observation image", image, np.uint8, (*leading, *config.image_shape))
+    vector = obs["vector"]
+    is_batch = vector.ndim == 2
+    leading = (len(vector),) if is_batch else ()
     check_array("observation vector", vector, np.float32, (*leading, config.vector_dim))
     # torch.tensor copies: a picture that came in a message is often read-only.
-    tensors = {"image": torch.tensor(image), "vector": torch.tensor(vector)}
+    tensors = {"vector": torch.tensor(vector)}
+    if config.image_shape is not None:
+        image = obs["image"]
+        check_array("observation image", image, np.uint8, (*leading, *config.image_shape))
+        tensors["image"] = torch.tensor(image)
     return tensors if is_batch else {k: v[None] for k, v in tensors.items()}, is_batch
 
 

@@ -30,7 +30,8 @@ from td3_driving.learning.state import tensors_sha256
 
 FORMAT = "td3_driving.policy"
 SCHEMA = 1
-ARCHITECTURE = "NatureCNN 32x8s4-64x4s2-64x3s1-linear, MLP with ReLU, tanh"
+HEAD = "MLP with ReLU, tanh"
+ARCHITECTURE = f"NatureCNN 32x8s4-64x4s2-64x3s1-linear, {HEAD}"
 MOST_BYTES = 64 * 2**20
 """Of a file that is read at all; the default architecture takes 7.6 MB in single precision."""
 
@@ -76,7 +77,7 @@ def save_policy(
     metadata = {
         "format": FORMAT,
         "schema": str(SCHEMA),
-        "architecture": ARCHITECTURE,
+        "architecture": _architecture(config),
         "normalisation": _normalisation(config),
         "config": json.dumps(config.to_dict()),
         "task": json.dumps(dict(task or {}), allow_nan=False),
@@ -151,17 +152,18 @@ def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def weight_shapes(config: TD3Config) -> dict[str, tuple[int, ...]]:
     """Shape of every weight of a policy, by name, worked out without making any."""
-    frames, rows, columns = config.image_shape
     shapes: dict[str, tuple[int, ...]] = {}
-    channels = frames
-    for index, (filters, kernel, stride) in enumerate(((32, 8, 4), (64, 4, 2), (64, 3, 1))):
-        rows, columns = (rows - kernel) // stride + 1, (columns - kernel) // stride + 1
-        name = f"actor_cnn.cnn.{2 * index}"
-        shapes[f"{name}.weight"] = (filters, channels, kernel, kernel)
-        shapes[f"{name}.bias"] = (filters,)
-        channels = filters
-    widths = [config.features_dim + config.vector_dim, *config.hidden, config.action_dim]
-    layers = [("actor_cnn.linear.0", channels * rows * columns, config.features_dim)]
+    layers = []
+    if config.image_shape is not None:
+        channels, rows, columns = config.image_shape
+        for index, (filters, kernel, stride) in enumerate(((32, 8, 4), (64, 4, 2), (64, 3, 1))):
+            rows, columns = (rows - kernel) // stride + 1, (columns - kernel) // stride + 1
+            name = f"actor_cnn.cnn.{2 * index}"
+            shapes[f"{name}.weight"] = (filters, channels, kernel, kernel)
+            shapes[f"{name}.bias"] = (filters,)
+            channels = filters
+        layers.append(("actor_cnn.linear.0", channels * rows * columns, config.features_dim))
+    widths = [config.state_dim, *config.hidden, config.action_dim]
     layers += [
         (f"actor.mlp.{2 * index}", fan_in, fan_out)
         for index, (fan_in, fan_out) in enumerate(pairwise(widths))
@@ -176,7 +178,8 @@ def _require_architecture(
     file: Path, metadata: Mapping[str, str], config: TD3Config, tensors: Mapping[str, Tensor]
 ) -> None:
     """Refuses another architecture by name, before a network of its size is made."""
-    for key, ours in (("architecture", ARCHITECTURE), ("normalisation", _normalisation(config))):
+    said = {"architecture": _architecture(config), "normalisation": _normalisation(config)}
+    for key, ours in said.items():
         if metadata.get(key) != ours:
             raise ForeignCheckpointError(
                 f"{file} has the {key} {metadata.get(key)!r} and this version knows {ours!r}"
@@ -199,7 +202,13 @@ def _require_finite(file: Path, tensors: Mapping[str, Tensor]) -> None:
             )
 
 
+def _architecture(config: TD3Config) -> str:
+    return HEAD if config.image_shape is None else ARCHITECTURE
+
+
 def _normalisation(config: TD3Config) -> str:
+    if config.image_shape is None:
+        return "vector as it comes"
     return f"uint8 pixels / 255 - {config.image_centre}; vector as it comes"
 
 

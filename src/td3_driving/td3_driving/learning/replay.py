@@ -1,7 +1,7 @@
 """Replay memory that keeps every camera frame once and rebuilds the stacks when it samples.
 
 A row is one observation: its newest frame, its vector, and its age in steps since the episode
-began. A transition is a number t and the row it starts from; the row after it holds the next
+began. Without pictures there are no frames, and all else is the same. A transition is a number t and the row it starts from; the row after it holds the next
 observation, so an episode of T transitions takes T + 1 rows. Rows and transitions are counted
 from the first one ever stored; each lives in its ring at its count modulo the capacity.
 """
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from td3_driving.learning.batch import Batch, check_array
-from td3_driving.learning.errors import NonFiniteError, ReplayError
+from td3_driving.learning.errors import NonFiniteError, ReplayError, ShapeError
 from td3_driving.learning.memory import require_memory
 
 WRITER_LEAD = 256
@@ -26,15 +26,15 @@ PARTS = {
     "rows": ("frame", "vector", "age"),
     "transitions": ("row", "action", "reward", "terminated"),
 }
-"""The arrays of the two rings."""
+"""The arrays of the two rings; there is no frame where there are no pictures."""
 
 
 class FrameReplay:
-    """A ring of single frames. One thread writes and one samples.
+    """A ring of single frames, or of vectors alone. One thread writes and one samples.
 
     Args:
         capacity: rows, about one per step; the oldest are overwritten.
-        image_shape: (frames, rows, columns) of a stack.
+        image_shape: (frames, rows, columns) of a stack; None: no pictures are kept.
         vector_dim: length of the vector.
         action_dim: length of the action.
         seed: of the sampler.
@@ -49,14 +49,14 @@ class FrameReplay:
     def __init__(
         self,
         capacity: int,
-        image_shape: tuple[int, int, int] = (4, 84, 84),
+        image_shape: tuple[int, int, int] | None = (4, 84, 84),
         vector_dim: int = 53,
         action_dim: int = 2,
         seed: int = 0,
         n_step: int = 1,
         gamma: float = 0.99,
     ) -> None:
-        stack, rows, columns = image_shape
+        stack, *frame_shape = image_shape or (1, 0, 0)
         if n_step < 1 or not 0.0 <= gamma <= 1.0:
             raise ValueError(
                 f"FrameReplay: n_step is {n_step}, gamma {gamma}; "
@@ -68,7 +68,6 @@ class FrameReplay:
                 f"{4 * (stack + n_step)}, four times a stack and the steps of a reward"
             )
         arrays: dict[str, tuple[tuple[int, ...], Any]] = {
-            "frame": ((rows, columns), np.uint8),
             "vector": ((vector_dim,), np.float32),
             "age": ((), np.int32),
             "row": ((), np.int64),
@@ -76,13 +75,19 @@ class FrameReplay:
             "reward": ((), np.float32),
             "terminated": ((), np.bool_),
         }
+        if image_shape is not None:
+            arrays["frame"] = (tuple(frame_shape), np.uint8)
         self.bytes_per_row = sum(
             int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in arrays.values()
         )
         require_memory("FrameReplay", capacity, self.bytes_per_row)
         self.capacity, self.stack, self.n_step, self.gamma = capacity, stack, n_step, gamma
         self.writer_lead = min(WRITER_LEAD, capacity // 4)
-        self.frame_shape, self.vector_dim, self.action_dim = (rows, columns), vector_dim, action_dim
+        self.image_shape, self.vector_dim, self.action_dim = image_shape, vector_dim, action_dim
+        self.parts = {
+            part: tuple(name for name in names if name in arrays) for part, names in PARTS.items()
+        }
+        """The arrays that there are, of PARTS."""
         self._arrays = {
             name: np.zeros((capacity, *shape), dtype) for name, (shape, dtype) in arrays.items()
         }
@@ -102,13 +107,18 @@ class FrameReplay:
         with self._lock:
             return self.stored - self._oldest(self._rows - self.capacity)
 
+    @property
+    def frame_shape(self) -> tuple[int, int] | None:
+        """(rows, columns) of a frame; None: there are no pictures."""
+        return None if self.image_shape is None else self.image_shape[1:]
+
     # --- Writing ---
 
-    def begin(self, frame: np.ndarray, vector: np.ndarray) -> None:
+    def begin(self, frame: np.ndarray | None, vector: np.ndarray) -> None:
         """Starts an episode with its first observation.
 
         Args:
-            frame: uint8 (rows, columns): the newest frame.
+            frame: uint8 (rows, columns): the newest frame; None without pictures.
             vector: float32 (vector_dim,).
 
         Raises:
@@ -132,7 +142,7 @@ class FrameReplay:
         reward: float,
         terminated: bool,
         truncated: bool,
-        next_frame: np.ndarray,
+        next_frame: np.ndarray | None,
         next_vector: np.ndarray,
     ) -> None:
         """Stores a step from the last observation to the next one.
@@ -142,7 +152,7 @@ class FrameReplay:
             reward: of the step.
             terminated: the value ends here.
             truncated: the episode ends here, the value does not.
-            next_frame: uint8 (rows, columns).
+            next_frame: uint8 (rows, columns); None without pictures.
             next_vector: float32 (vector_dim,).
 
         Raises:
@@ -240,8 +250,10 @@ class FrameReplay:
             discount=(self.gamma**length).astype(np.float32),
         )
 
-    def _stacks(self, row: np.ndarray) -> np.ndarray:
+    def _stacks(self, row: np.ndarray) -> np.ndarray | None:
         """uint8 (B, stack, rows, columns), newest last; the first frame stands in for older."""
+        if self.image_shape is None:
+            return None
         back = np.arange(self.stack - 1, -1, -1)
         age = self._arrays["age"][row % self.capacity]
         picks = row[:, None] - np.minimum(back, age[:, None])
@@ -319,7 +331,7 @@ class FrameReplay:
         over = max(0, low + length - self.capacity)
         return {
             name: np.concatenate((array[low:], array[:over])) if over else array[low : low + length]
-            for name, array in ((name, self._arrays[name]) for name in PARTS[part])
+            for name, array in ((name, self._arrays[name]) for name in self.parts[part])
         }
 
     def restore(
@@ -347,7 +359,7 @@ class FrameReplay:
             self._rows, self._open = int(counters["rows"]), bool(counters["open"])
             self.stored, self.dropped = int(counters["transitions"]), int(counters["dropped"])
             for part, first, arrays in pieces:
-                for name in PARTS[part]:
+                for name in self.parts[part]:
                     count = self._rows if part == "rows" else self.stored
                     skip = max(0, count - self.capacity - first)
                     new = arrays[name][skip:]
@@ -359,7 +371,7 @@ class FrameReplay:
         """The arguments that a state depends on, JSON-able."""
         return {
             "capacity": self.capacity,
-            "image_shape": [self.stack, *self.frame_shape],
+            "image_shape": None if self.image_shape is None else list(self.image_shape),
             "vector_dim": self.vector_dim,
             "action_dim": self.action_dim,
             "n_step": self.n_step,
@@ -371,13 +383,17 @@ class FrameReplay:
         counts = {"rows": self._rows, "transitions": self.stored}
         return all(counts[part] < first + self.capacity for part, first in self._reading.items())
 
-    def _store_row(self, frame: np.ndarray, vector: np.ndarray, age: int) -> None:
+    def _store_row(self, frame: np.ndarray | None, vector: np.ndarray, age: int) -> None:
         slot = self._rows % self.capacity
-        self._arrays["frame"][slot] = frame
+        if frame is not None:
+            self._arrays["frame"][slot] = frame
         self._arrays["vector"][slot] = vector
         self._arrays["age"][slot] = age
         self._rows += 1
 
-    def _check_observation(self, frame: np.ndarray, vector: np.ndarray) -> None:
-        check_array("frame", frame, np.uint8, self.frame_shape)
+    def _check_observation(self, frame: np.ndarray | None, vector: np.ndarray) -> None:
+        if self.frame_shape is not None:
+            check_array("frame", frame, np.uint8, self.frame_shape)
+        elif frame is not None:
+            raise ShapeError("frame must be None: this memory keeps no pictures")
         check_array("vector", vector, np.float32, (self.vector_dim,))

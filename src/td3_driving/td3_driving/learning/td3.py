@@ -21,7 +21,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from td3_driving.learning.batch import Batch, TensorBatch
 from td3_driving.learning.config import TD3Config
 from td3_driving.learning.errors import NonFiniteError
-from td3_driving.learning.networks import Actor, NatureCNN, TwinCritic, make_cnn
+from td3_driving.learning.networks import Actor, NatureCNN, NoCNN, TwinCritic, make_cnn
 from td3_driving.learning.policy import Observation, Policy, finish_action, observation_tensors
 from td3_driving.learning.replay import FrameReplay
 from td3_driving.learning.state import copies, pack_optimizer, tensors_sha256, unpack_optimizer
@@ -38,7 +38,7 @@ SATURATED = 0.95
 
 
 class TD3Agent:
-    """A TD3 learner over {image, vector} observations. It belongs to one thread.
+    """A TD3 learner over {image, vector} observations, or over vectors. It belongs to one thread.
 
     Args:
         config: sizes and rates.
@@ -52,8 +52,8 @@ class TD3Agent:
     def __init__(
         self,
         config: TD3Config,
-        actor_cnn: NatureCNN,
-        critic_cnn: NatureCNN,
+        actor_cnn: NatureCNN | NoCNN,
+        critic_cnn: NatureCNN | NoCNN,
         actor: Actor,
         critic: TwinCritic,
         generator: torch.Generator,
@@ -107,6 +107,8 @@ class TD3Agent:
     ) -> Tensor:
         """The state: features of the picture by the chosen CNN, joined to the vector.
 
+        Without pictures the vector is the state.
+
         Args:
             obs: image uint8 (B, frames, rows, columns), vector (B, vector_dim).
             use_actor_cnn: the actor's CNN, else the critic's.
@@ -114,8 +116,10 @@ class TD3Agent:
             target: the target copy of that CNN.
 
         Returns:
-            (B, features_dim + vector_dim).
+            (B, state_dim).
         """
+        if self.config.image_shape is None:
+            return obs["vector"]
         name = f"{'target_' if target else ''}{'actor' if use_actor_cnn else 'critic'}_cnn"
         cnn: NatureCNN = getattr(self, name)
         with torch.set_grad_enabled(enable_grad):

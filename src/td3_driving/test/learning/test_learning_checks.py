@@ -123,17 +123,17 @@ def broken(small_config, choose):
 
 def test_no_grad_in_the_critic_path_fails(small_config, failures):
     agent = broken(small_config, lambda actor, grad, target: (actor, grad and actor, target))
-    assert {"gradients in every layer", "critic update trains critic_cnn only"} <= failures(agent)
+    assert {"gradients in every layer", "critic update trains the critic's networks only"} <= failures(agent)
 
 
 def test_the_actors_cnn_in_the_critic_update_fails(small_config, failures):
     agent = broken(small_config, lambda actor, grad, target: (actor or grad, grad, target))
-    assert "critic update trains critic_cnn only" in failures(agent)
+    assert "critic update trains the critic's networks only" in failures(agent)
 
 
 def test_the_critics_cnn_in_the_actor_update_fails(small_config, failures):
     agent = broken(small_config, lambda actor, grad, target: (actor and not grad, grad, target))
-    assert "actor update trains actor_cnn only" in failures(agent)
+    assert "actor update trains the actor's networks only" in failures(agent)
 
 
 def test_acting_through_the_critics_cnn_fails(small_config, failures):

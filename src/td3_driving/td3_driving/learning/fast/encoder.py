@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from td3_driving.learning.networks import NatureCNN
+from td3_driving.learning.networks import NatureCNN, NoCNN
 
 BLOCK = 4
 """Side of a block: the stride of conv1."""
@@ -86,27 +86,35 @@ def _conv(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     return F.relu(F.conv2d(x, kernel, bias.to(x.dtype)))
 
 
-def features(cnn: NatureCNN, pixels: Tensor) -> Tensor:
+def features(cnn: NatureCNN | NoCNN, pixels: Tensor) -> Tensor:
     """What `cnn(image)` gives, computed in the pixels' dtype.
 
     Args:
         cnn: the encoder.
-        pixels: as `stack_blocks` makes them.
+        pixels: as `stack_blocks` makes them; (N, 0) without pictures, as are then the features.
 
     Returns:
         (N, features_dim), in the dtype that the heads shall compute in: float16 for float16, else
         that of the weights.
     """
+    if isinstance(cnn, NoCNN):
+        return pixels
     return _after_conv1(cnn, _conv(pixels, *conv1_weights(cnn)))
 
 
 def features_of_two(
-    first: NatureCNN, second: NatureCNN, pixels: Tensor, *, only_first: bool = False
+    first: NatureCNN | NoCNN,
+    second: NatureCNN | NoCNN,
+    pixels: Tensor,
+    *,
+    only_first: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Both encoders' features of the same pictures, read once.
 
     With `only_first`, gradients flow into the first alone.
     """
+    if isinstance(first, NoCNN) or isinstance(second, NoCNN):
+        return pixels, pixels
     (kernel_a, bias_a), (kernel_b, bias_b) = conv1_weights(first), conv1_weights(second)
     if only_first:
         kernel_b, bias_b = kernel_b.detach(), bias_b.detach()

@@ -15,7 +15,7 @@ from td3_driving.learning.replay import FrameReplay
 
 
 class Draw(NamedTuple):
-    """Transitions as an update takes them; the pixels are `encoder.stack_blocks`'s."""
+    """Transitions as an update takes them; the pixels are `encoder.stack_blocks`'s, or (N, 0)."""
 
     pixels: Tensor
     vector: Tensor
@@ -60,7 +60,8 @@ class ReplayMirror:
         compile_: bool = False,
     ) -> None:
         self._replay, self._dtype = replay, dtype
-        self._grid = block_grid(*replay.frame_shape)
+        # Without pictures: frames of no blocks.
+        self._grid = block_grid(*replay.frame_shape) if replay.frame_shape else (0, 0)
         blocks = self._grid[0] * self._grid[1]
         n = replay.capacity
         _require_memory(device, n, 16 * blocks + 4 * (replay.vector_dim + replay.action_dim) + 17)
@@ -92,8 +93,9 @@ class ReplayMirror:
         with replay.hold():
             arrays, rows, stored = replay.rings()
             for part in _ring_parts(self._rows, rows, replay.capacity):
-                frames = torch.from_numpy(arrays["frame"][part]).to(self._frame.device)
-                self._frame[part] = to_blocks(frames)
+                if replay.frame_shape:
+                    frames = torch.from_numpy(arrays["frame"][part]).to(self._frame.device)
+                    self._frame[part] = to_blocks(frames)
                 self._copy(("vector", "age"), arrays, part)
             for part in _ring_parts(self._stored, stored, replay.capacity):
                 self._copy(("row", "action", "reward", "terminated"), arrays, part)
@@ -118,11 +120,7 @@ class ReplayMirror:
         return self._draw(self._span(first, end))
 
     def _draw(self, span: _Span) -> Draw:
-        # index_select moves whole frames; fused with the rearrangement it took three times as long.
-        words = self._frame.view(len(self._frame), -1).view(torch.int64)
-        frames = words.index_select(0, span.frames.reshape(-1)).view(torch.uint8)
-        blocks = frames.view(*span.frames.shape, -1, 16)
-        pixels = self._stack(blocks, self._grid, self._dtype)
+        pixels = self._pixels(span.frames)
         half = len(span.action)
         vector = span.vector
         return Draw(
@@ -134,6 +132,15 @@ class ReplayMirror:
             vector[half:],
             span.bootstrap,
         )
+
+    def _pixels(self, rows: Tensor) -> Tensor:
+        """Stacks of the frames in these rows int64 (N, stack); (N, 0) without pictures."""
+        if not self._replay.frame_shape:
+            return self._vector.new_empty(len(rows), 0)
+        # index_select moves whole frames; fused with the rearrangement it took three times as long.
+        words = self._frame.view(len(self._frame), -1).view(torch.int64)
+        frames = words.index_select(0, rows.reshape(-1)).view(torch.uint8)
+        return self._stack(frames.view(*rows.shape, -1, 16), self._grid, self._dtype)
 
     def _span_of(self, fraction: Tensor) -> _Span:
         oldest, end = self._range[0], self._range[1]
