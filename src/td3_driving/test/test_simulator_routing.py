@@ -8,8 +8,8 @@ import pytest
 
 from carla_lite.roads import make_map
 from carla_lite.roads.opendrive import to_opendrive
-from td3_driving.simulator import RouteError
-from td3_driving.simulator.routing import RoutePlanner
+from td3_driving.driving.routing import RouteError, RoutePlanner
+from td3_driving.simulator.routing import planner_of
 
 MAPS = ("LiteCircuit_0", "LiteCircuit_1", "LiteTown_1", "LiteTown_2")
 
@@ -32,7 +32,7 @@ def spawn_points(carla_map: carla.Map) -> list[carla.Transform]:
 @lru_cache
 def planner(name: str) -> RoutePlanner:
     carla_map = read_map(name)
-    return RoutePlanner(carla_map, spawn_points(carla_map))
+    return planner_of(carla_map, spawn_points(carla_map))
 
 
 @pytest.mark.parametrize("name", MAPS)
@@ -93,7 +93,7 @@ RING = """<OpenDRIVE><header revMajor="1" revMinor="4" name="ring"/>
 def test_a_ring_of_a_single_road_with_a_single_place_is_driven_round() -> None:
     carla_map = carla.Map("Ring", RING)
     ((entry, _),) = carla_map.get_topology()
-    plan = RoutePlanner(carla_map, [entry.next(20.0)[0].transform]).plan
+    plan = planner_of(carla_map, [entry.next(20.0)[0].transform]).plan
     points = plan(0, -1, -1, length_m=500.0).points
     assert len(points) == 501
     assert np.hypot(points[:, 0], points[:, 1] - 40.0) == pytest.approx(41.75, abs=0.01)
@@ -103,7 +103,7 @@ def test_a_goal_behind_the_start_is_reached_by_driving_round() -> None:
     carla_map = read_map("LiteCircuit_1")
     here = spawn_points(carla_map)[0]
     behind = carla_map.get_waypoint(here.location).previous(5.0)[0].transform
-    points = RoutePlanner(carla_map, [here, behind]).plan(0, 0, 1, length_m=1.0).points
+    points = planner_of(carla_map, [here, behind]).plan(0, 0, 1, length_m=1.0).points
     assert len(points) > 200
     assert points[-1] == pytest.approx((behind.location.x, -behind.location.y), abs=1.2)
 
@@ -112,7 +112,7 @@ def test_a_goal_ahead_on_the_same_lane_is_reached_directly() -> None:
     carla_map = read_map("LiteCircuit_1")
     here = spawn_points(carla_map)[0]
     ahead = carla_map.get_waypoint(here.location).next(5.0)[0].transform
-    points = RoutePlanner(carla_map, [here, ahead]).plan(0, 0, 1, length_m=1.0).points
+    points = planner_of(carla_map, [here, ahead]).plan(0, 0, 1, length_m=1.0).points
     assert 5 <= len(points) <= 6
 
 
@@ -138,7 +138,7 @@ def test_an_unreachable_pair_is_named() -> None:
         for side in (-1, 1)
     )
     with pytest.raises(RouteError, match="spawn point 0 to spawn point 1"):
-        RoutePlanner(carla_map, [right, left]).plan(0, 0, 1, length_m=100.0)
+        planner_of(carla_map, [right, left]).plan(0, 0, 1, length_m=100.0)
 
 
 def test_a_spawn_point_that_does_not_exist_is_named() -> None:
@@ -148,4 +148,4 @@ def test_a_spawn_point_that_does_not_exist_is_named() -> None:
 
 def test_a_map_without_spawn_points_is_refused() -> None:
     with pytest.raises(RouteError, match="no spawn point"):
-        RoutePlanner(read_map("LiteCircuit_1"), []).plan(0, -1, -1, length_m=100.0)
+        planner_of(read_map("LiteCircuit_1"), []).plan(0, -1, -1, length_m=100.0)

@@ -8,6 +8,7 @@ import carla
 import numpy as np
 import pytest
 
+from td3_driving.driving.frames import Vector
 from td3_driving.simulator import (
     BRAKE,
     CarlaSession,
@@ -20,7 +21,6 @@ from td3_driving.simulator import (
     SessionConfig,
     UnknownMap,
 )
-from td3_driving.simulator.frames import Vector
 
 FORWARD = Command(throttle=0.7)
 

@@ -10,11 +10,11 @@ from nav_msgs.msg import Odometry, Path
 from sensor_msgs.msg import CameraInfo, Image, Imu, NavSatFix, NavSatStatus
 from std_msgs.msg import Header
 
+from td3_driving.driving.frames import FloatArray, Vector, quaternion
 from td3_driving.ros.messages import NS, to_image
 from td3_driving.simulator import CameraConfig, Tick
 from td3_driving.simulator import Collision as CollisionEvent
 from td3_driving.simulator import LaneInvasion as LaneInvasionEvent
-from td3_driving.simulator.frames import FloatArray, Vector, quaternion
 from td3_driving_msgs.msg import Collision, LaneInvasion
 
 MAP, ODOM = "map", "odom"

@@ -8,10 +8,10 @@ from geometry_msgs.msg import TransformStamped
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 
+from td3_driving.driving.frames import quaternion
 from td3_driving.nodes import bridge_messages as messages
 from td3_driving.nodes.bridge_parameters import BridgeParameters
 from td3_driving.ros.topics import LATCHED, STREAM
-from td3_driving.simulator.frames import quaternion
 
 try:
     from tf2_msgs.msg import TFMessage

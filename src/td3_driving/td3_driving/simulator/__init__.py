@@ -1,5 +1,6 @@
 """The CARLA client session: connect, reset, tick, close. The only place that imports carla."""
 
+from td3_driving.driving.routing import RouteError
 from td3_driving.simulator.config import CameraConfig, ConfigError, SessionConfig
 from td3_driving.simulator.data import (
     BRAKE,
@@ -15,7 +16,6 @@ from td3_driving.simulator.data import (
 )
 from td3_driving.simulator.errors import (
     FrameTimeout,
-    RouteError,
     ServerRefused,
     SimulatorError,
     SimulatorUnavailable,

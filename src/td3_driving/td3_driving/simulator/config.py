@@ -2,52 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
-
-class ConfigError(ValueError):
-    """A setting is out of range."""
-
-
-def _require(name: str, value: float, low: float, high: float) -> None:
-    # Written so that NaN fails too.
-    if not low <= value <= high:
-        raise ConfigError(f"{name} is {value!r}; it must lie in [{low:g}, {high:g}]")
-
-
-@dataclass(frozen=True)
-class CameraConfig:
-    """The front camera: picture size, horizontal field of view, and pose on the vehicle.
-
-    The pose is REP-103, from the vehicle's origin: x forward, y left, z up, pitch + nose down.
-    """
-
-    width: int = 160
-    height: int = 120
-    fov_deg: float = 90.0
-    x_m: float = 1.5
-    y_m: float = 0.0
-    z_m: float = 1.8
-    pitch_deg: float = 8.0
-
-    def __post_init__(self) -> None:
-        """Refuse what no camera can be.
-
-        Raises:
-            ConfigError: A value is out of range or not finite.
-        """
-        _require("camera width", self.width, 16, 4096)
-        _require("camera height", self.height, 16, 4096)
-        _require("camera fov_deg", self.fov_deg, 10.0, 170.0)
-        for name in ("x_m", "y_m", "z_m"):
-            _require(f"camera {name}", getattr(self, name), -20.0, 20.0)
-        _require("camera pitch_deg", self.pitch_deg, -90.0, 90.0)
-
-    @property
-    def focal_px(self) -> float:
-        """Focal length in pixels: width / (2 tan(fov / 2))."""
-        return self.width / (2.0 * math.tan(math.radians(self.fov_deg) / 2.0))
+from td3_driving.driving.camera import CameraConfig, ConfigError, require_within
 
 
 @dataclass(frozen=True)
@@ -85,9 +42,9 @@ class SessionConfig:
         for name in ("host", "role_name", "vehicle"):
             if not getattr(self, name):
                 raise ConfigError(f"{name} is empty")
-        _require("port", self.port, 1, 65535)
-        _require("fixed_delta_s", self.fixed_delta_s, 0.001, 0.1)
-        _require("timeout_s", self.timeout_s, 0.05, 300.0)
-        _require("map_timeout_s", self.map_timeout_s, self.timeout_s, 600.0)
-        _require("route_spacing_m", self.route_spacing_m, 0.1, 10.0)
-        _require("route_length_m", self.route_length_m, 2 * self.route_spacing_m, 100_000.0)
+        require_within("port", self.port, 1, 65535)
+        require_within("fixed_delta_s", self.fixed_delta_s, 0.001, 0.1)
+        require_within("timeout_s", self.timeout_s, 0.05, 300.0)
+        require_within("map_timeout_s", self.map_timeout_s, self.timeout_s, 600.0)
+        require_within("route_spacing_m", self.route_spacing_m, 0.1, 10.0)
+        require_within("route_length_m", self.route_length_m, 2 * self.route_spacing_m, 100_000.0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from td3_driving.simulator.frames import FloatArray, Pose, Vector
+from td3_driving.driving.frames import FloatArray, Pose, Vector
 
 
 @dataclass(frozen=True)

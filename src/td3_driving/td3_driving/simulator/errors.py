@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class SimulatorError(Exception):
-    """Base of everything the simulator session raises."""
+    """Base of everything the simulator session raises, but for RouteError and ValueError."""
 
 
 class SimulatorUnavailable(SimulatorError):
@@ -51,10 +51,6 @@ class UnknownMap(SimulatorError):
             f"it offers: {', '.join(available) or 'no map at all'}"
         )
         self.name, self.available = name, tuple(available)
-
-
-class RouteError(SimulatorError):
-    """No route joins the places that were asked for."""
 
 
 class SpawnError(SimulatorError):

@@ -6,9 +6,9 @@ import carla
 import numpy as np
 import numpy.typing as npt
 
-from td3_driving.simulator import frames
+from td3_driving.driving import frames
+from td3_driving.driving.frames import Pose
 from td3_driving.simulator.data import Collision, Gnss, Imu, LaneInvasion
-from td3_driving.simulator.frames import Pose
 
 
 class _Pixels:

@@ -22,11 +22,11 @@ import carla
 import numpy as np
 import numpy.typing as npt
 
+from td3_driving.driving.frames import Pose
 from td3_driving.simulator import measurements
 from td3_driving.simulator.config import CameraConfig, SessionConfig
 from td3_driving.simulator.data import Collision, Gnss, Imu, LaneInvasion
 from td3_driving.simulator.errors import FrameTimeout, SpawnError
-from td3_driving.simulator.frames import Pose
 
 _PER_TICK = ("camera", "imu", "gnss", "tick")  # what every tick must bring; tick is the barrier
 

@@ -8,7 +8,10 @@ from collections import OrderedDict
 
 import carla
 
-from td3_driving.simulator import frames, measurements
+from td3_driving.driving import frames
+from td3_driving.driving.frames import Pose
+from td3_driving.driving.routing import RoutePlanner
+from td3_driving.simulator import measurements
 from td3_driving.simulator.config import SessionConfig
 from td3_driving.simulator.data import Command, EpisodeStart, ResetRequest, Tick, Twist
 from td3_driving.simulator.errors import (
@@ -17,10 +20,9 @@ from td3_driving.simulator.errors import (
     SpawnError,
     UnknownMap,
 )
-from td3_driving.simulator.frames import Pose
 from td3_driving.simulator.link import Link
 from td3_driving.simulator.loading import load_map
-from td3_driving.simulator.routing import RoutePlanner, map_basename
+from td3_driving.simulator.routing import map_basename, planner_of
 
 _PLANNERS_KEPT = 16
 _SETTLING_TICKS = 40
@@ -167,7 +169,7 @@ class CarlaSession:
         key = link.map.name, hash(link.map.to_opendrive())
         if key not in self._planners:
             spawn_points = link.map.get_spawn_points()
-            planner = RoutePlanner(link.map, spawn_points, self.config.route_spacing_m)
+            planner = planner_of(link.map, spawn_points, self.config.route_spacing_m)
             self._planners[key] = planner
         self._planners.move_to_end(key)
         if len(self._planners) > _PLANNERS_KEPT:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from td3_driving.simulator import frames
-from td3_driving.simulator.frames import Pose, Vector
+from td3_driving.driving import frames
+from td3_driving.driving.frames import Pose, Vector
 
 metres = st.floats(-1e4, 1e4)
 angles = st.floats(-3.1, 3.1)
