@@ -33,6 +33,7 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", installed("launch", "*.launch.py")),
         (f"share/{NAME}/config", installed("config", "*.*")),
+        (f"share/{NAME}/policies", installed("policies", "*.*")),
         ("bin", ["bin/td3-driving"]),
     ],
     entry_points={

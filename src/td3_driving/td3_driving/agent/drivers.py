@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from td3_driving.agent.shipped import shipped_policies
 from td3_driving.agent.types import Driver, Sight
 from td3_driving.driving.pure_pursuit import PurePursuitConfig, pure_pursuit
 from td3_driving.learning.policy import Policy
@@ -60,16 +61,20 @@ def baseline(name: str, seed: int) -> Driver | None:
 
 
 def policy_file(policy: str) -> Path:
-    """The policy file that a path means: itself, or the one of a run folder.
+    """The policy file that is meant: one shipped by its task's name, a file, or a run folder's.
 
     Raises:
         FileNotFoundError: there is none; says where it was looked for.
     """
+    shipped = shipped_policies()
+    if policy in shipped:
+        return shipped[policy]
     path = Path(policy).expanduser()
     candidate = path / "policy.safetensors" if path.is_dir() else path
     if not candidate.is_file():
         raise FileNotFoundError(
             f"no policy at {candidate}; give a policy file, the folder of a run that has finished "
             "its first selection, random, or pure_pursuit"
+            + (f"; shipped are {', '.join(shipped)}" if shipped else "")
         )
     return candidate

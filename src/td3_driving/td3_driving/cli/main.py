@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_train(commands)
     options.add_drive(commands)
     options.add_evaluate(commands)
+    options.add_policy(commands)
     options.add_doctor(commands)
     options.add_bench(commands)
     return top

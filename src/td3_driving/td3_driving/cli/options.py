@@ -11,21 +11,21 @@ Commands = Any
 """argparse's own type for what add_subparsers returns is private."""
 
 
-def _run(module: str) -> Callable[[argparse.Namespace], int]:
+def _run(module: str, function: str) -> Callable[[argparse.Namespace], int]:
     def run(chosen: argparse.Namespace) -> int:
-        return importlib.import_module(f"td3_driving.{module}").run(chosen)
+        return getattr(importlib.import_module(f"td3_driving.{module}"), function)(chosen)
 
     return run
 
 
 def _command(
-    commands: Commands, name: str, module: str, summary: str, more: str
+    commands: Commands, name: str, module: str, summary: str, more: str, function: str = "run"
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.\n\n{more}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.set_defaults(run=_run(module))
+    parser.set_defaults(run=_run(module, function))
     return parser
 
 
@@ -126,6 +126,38 @@ def add_doctor(commands: Commands) -> None:
     )  # fmt: skip
     parser.add_argument("--steps", type=int, default=600, help="ticks to train (default: 600)")
     _common(parser)
+
+
+def add_policy(commands: Commands) -> None:
+    """policy"""
+    parser = commands.add_parser(
+        "policy", help="pack a policy for shipping, or read one",
+        description="Packs policies for shipping, and says what a policy file holds.",
+    )  # fmt: skip
+    verbs = parser.add_subparsers(required=True, metavar="VERB", dest="verb")
+    pack = _command(
+        verbs, "pack", "cli.policy", "write a run's policy as one file to ship, with a model card",
+        "Weights are stored in half precision, if no action changes by more than 0.001. Scores\n"
+        "come from the run's summary.json, or from what evaluate --json wrote.",
+        "run_pack",
+    )  # fmt: skip
+    pack.add_argument("file", metavar="FILE|RUN_DIR", help="the policy")
+    pack.add_argument("--task", required=True, help="that it was trained for")
+    pack.add_argument("--out", help="to write (default: policies/TASK.safetensors)")
+    pack.add_argument(
+        "--scores", action="append", default=[], metavar="JSON",
+        help="files with its scores, and of controls beside it; may be repeated",
+    )  # fmt: skip
+    pack.add_argument(
+        "--trained-by", default="", metavar="COMMAND", help="if the run does not say it"
+    )
+    pack.add_argument("--float32", action="store_true", help="store weights in single precision")
+    show = _command(
+        verbs, "show", "cli.policy", "what a policy file says of itself", "Its model card.",
+        "run_show",
+    )  # fmt: skip
+    show.add_argument("file", metavar="FILE|RUN_DIR|TASK", help="the policy")
+    show.add_argument("--json", action="store_true", help="all of it, as one JSON object")
 
 
 def add_bench(commands: Commands) -> None:
