@@ -1,9 +1,10 @@
 """Replay memory that keeps every camera frame once and rebuilds the stacks when it samples.
 
 A row is one observation: its newest frame, its vector, and its age in steps since the episode
-began. Without pictures there are no frames, and all else is the same. A transition is a number t and the row it starts from; the row after it holds the next
-observation, so an episode of T transitions takes T + 1 rows. Rows and transitions are counted
-from the first one ever stored; each lives in its ring at its count modulo the capacity.
+began. Without pictures there are no frames, and all else is the same. A transition is a number t
+and the row it starts from; the row after it holds the next observation, so an episode of T
+transitions takes T + 1 rows. Rows and transitions are counted from the first one ever stored; each
+lives in its ring at its count modulo the capacity.
 """
 
 from __future__ import annotations
