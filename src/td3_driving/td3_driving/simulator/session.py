@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import math
 from collections import OrderedDict
 
 import carla
@@ -11,6 +10,13 @@ import carla
 from td3_driving.driving import frames
 from td3_driving.driving.frames import Pose
 from td3_driving.driving.routing import RoutePlanner
+from td3_driving.driving.start import (
+    SETTLING_TICKS,
+    forward_velocity,
+    has_arrived,
+    one_tick_before,
+    start_pose,
+)
 from td3_driving.simulator import measurements
 from td3_driving.simulator.config import SessionConfig
 from td3_driving.simulator.data import Command, EpisodeStart, ResetRequest, Tick, Twist
@@ -25,8 +31,6 @@ from td3_driving.simulator.loading import load_map
 from td3_driving.simulator.routing import map_basename, planner_of
 
 _PLANNERS_KEPT = 16
-_SETTLING_TICKS = 40
-_ARRIVED_WITHIN_M = 0.5
 
 
 class CarlaSession:
@@ -106,7 +110,8 @@ class CarlaSession:
                 request.route_goal,
                 request.route_length_m or self.config.route_length_m,
             )
-            tick = self._start(link, _start_pose(route.start, request), request.start_speed_mps)
+            start = start_pose(route.start, request.start_lateral_m, request.start_heading_rad)
+            tick = self._start(link, start, request.start_speed_mps)
             return EpisodeStart(self.map_name, route.points, tick)
         except (SimulatorUnavailable, ServerRefused) as error:
             self._disconnect(alive=isinstance(error, ServerRefused))
@@ -177,20 +182,16 @@ class CarlaSession:
         return self._planners[key]
 
     def _start(self, link: Link, start: Pose, speed_mps: float) -> Tick:
-        # One tick further back, so that the first tick shows the vehicle where it starts.
-        back_m = speed_mps * self.config.fixed_delta_s
-        behind = start._replace(
-            x=start.x - back_m * math.cos(start.yaw), y=start.y - back_m * math.sin(start.yaw)
-        )
+        behind = one_tick_before(start, speed_mps, self.config.fixed_delta_s)
         self._put(link, behind, 0.0)
-        for _ in range(_SETTLING_TICKS):
+        for _ in range(SETTLING_TICKS):
             tick = self._advance(link)
-            if math.hypot(tick.pose.x - behind.x, tick.pose.y - behind.y) < _ARRIVED_WITHIN_M:
+            if has_arrived(tick.pose, behind):
                 break
         else:
             raise SpawnError(
                 f"the vehicle did not arrive at its start ({behind.x:.1f}, {behind.y:.1f}) "
-                f"within {_SETTLING_TICKS} ticks; is another vehicle standing there?"
+                f"within {SETTLING_TICKS} ticks; is another vehicle standing there?"
             )
         # The jump itself crosses lanes, and the old episode may have ended in a collision.
         link.rig.forget_events(tick.frame)
@@ -198,9 +199,7 @@ class CarlaSession:
         return self._advance(link)
 
     def _put(self, link: Link, pose: Pose, speed_mps: float) -> None:
-        forward = frames.mirror_vector(
-            speed_mps * math.cos(pose.yaw), speed_mps * math.sin(pose.yaw), 0.0
-        )
+        forward = frames.mirror_vector(*forward_velocity(pose, speed_mps))
         vehicle = link.rig.vehicle
         with link.answering():
             vehicle.apply_control(_vehicle_control(Command()))
@@ -244,15 +243,6 @@ class CarlaSession:
             self._stamp_offset_s = max(0.0, next_stamp_s - elapsed_s)
         self._last_stamp_s = elapsed_s + self._stamp_offset_s
         return self._last_stamp_s
-
-
-def _start_pose(lane: Pose, request: ResetRequest) -> Pose:
-    left = request.start_lateral_m
-    return lane._replace(
-        x=lane.x - left * math.sin(lane.yaw),
-        y=lane.y + left * math.cos(lane.yaw),
-        yaw=frames.wrap(lane.yaw + request.start_heading_rad),
-    )
 
 
 def _vehicle_control(command: Command) -> carla.VehicleControl:
