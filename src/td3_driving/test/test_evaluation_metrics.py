@@ -5,20 +5,32 @@ import numpy as np
 import pytest
 
 from td3_driving.driving.termination import EpisodeEnd
-from td3_driving.evaluation.metrics import EpisodeRecord, EpisodeScore, score, summarise
+from td3_driving.evaluation.metrics import EpisodeScore, across, score, summarise
+from td3_driving.evaluation.records import EpisodeRecord, Infraction
 
 
 def record(
-    driven_m: float, reason: EpisodeEnd, lateral: float = 0.1, speed: float = 7.0, steps: int = 50
+    driven_m: float,
+    reason: EpisodeEnd,
+    lateral: float = 0.1,
+    speed: float = 7.0,
+    steps: int = 50,
+    infractions: tuple[Infraction, ...] = (),
 ) -> EpisodeRecord:
     return EpisodeRecord(
         s_m=np.linspace(20.0, 20.0 + driven_m, steps),
         lateral_m=lateral * np.where(np.arange(steps) % 2, 1.0, -1.0),
         heading_error_rad=np.zeros(steps),
         speed_mps=np.full(steps, speed),
+        yaw_rate_radps=np.zeros(steps),
         steer=np.zeros(steps),
+        x_m=np.linspace(0.0, driven_m, steps),
+        y_m=np.zeros(steps),
+        tick_s=0.05,
         distance_m=300.0,
+        target_speed_mps=8.0,
         reason=reason,
+        infractions=infractions,
     )
 
 
@@ -42,6 +54,43 @@ def test_an_infraction_is_counted_by_its_kind_and_never_a_success(reason: Episod
     assert result.completion_pct == pytest.approx(50.0) and not result.success
     assert result.infractions == {reason.value: 1}
     assert not score(record(310.0, reason)).success
+
+
+def test_several_infractions_cost_by_the_leaderboards_factors_and_the_success() -> None:
+    happened = (Infraction("collision_vehicle", 3.0), Infraction("red_light", 9.0))
+    result = score(record(300.0, EpisodeEnd.ROUTE_DONE, infractions=happened))
+    assert result.completion_pct == 100.0 and not result.success
+    assert result.infractions == {"collision_vehicle": 1, "red_light": 1}
+    assert result.driving_score == pytest.approx(100.0 * 0.6 * 0.7)
+
+
+def test_an_ending_that_is_named_among_the_infractions_counts_once() -> None:
+    hit = (Infraction("collision_pedestrian", 5.0),)
+    result = score(record(150.0, EpisodeEnd.COLLISION, infractions=hit))
+    assert result.infractions == {"collision_pedestrian": 1}
+    assert result.driving_score == pytest.approx(25.0)
+
+
+def test_how_it_was_driven_is_as_worked_out_by_hand() -> None:
+    good = record(300.0, EpisodeEnd.ROUTE_DONE, steps=100)
+    parts = {name: getattr(good, name) for name in EpisodeRecord.__slots__}
+    ramp = np.arange(100) / 100.0
+    result = score(
+        EpisodeRecord(
+            **parts
+            | {
+                "lateral_m": -ramp,
+                "heading_error_rad": np.where(np.arange(100) % 2, 0.1, -0.2),
+                "speed_mps": np.where(np.arange(100) < 50, 5.0, 12.0),
+            }
+        )
+    )
+    assert result.lane_deviation_m == pytest.approx(0.495)
+    assert result.lane_deviation_p95_m == pytest.approx(0.9405)
+    assert result.heading_error_deg == pytest.approx(math.degrees(0.15))
+    # 3 m/s too slow for half of the time, 4 m/s too fast for the other.
+    assert result.speed_rmse_mps == pytest.approx(math.sqrt(12.5))
+    assert result.comfort_pct["yaw_rate"] == 100.0 > result.comfort_pct["longitudinal_jerk"]
 
 
 @pytest.mark.parametrize("reason", [EpisodeEnd.STUCK, EpisodeEnd.TIME_LIMIT])
@@ -90,12 +139,40 @@ def test_an_interval_holds_its_mean_and_narrows_with_more_episodes() -> None:
     widths = []
     for summary in (few, many):
         for name, (low, high) in summary.intervals.items():
-            assert low <= getattr(summary, name) <= high, name
+            value = summary.figure(name)
+            assert value is not None and low <= value <= high, name
         low, high = summary.intervals["completion_pct"]
         widths.append(high - low)
     # Standard error 40 / sqrt(n), two sides of 1.96 of them.
     assert widths[0] == pytest.approx(2 * 1.96 * 40 / math.sqrt(10), rel=0.25)
     assert widths[1] == pytest.approx(2 * 1.96 * 40 / math.sqrt(160), rel=0.25)
+
+
+def test_training_seeds_are_averaged_with_an_interval_of_their_own() -> None:
+    runs = [
+        summarise(scores((driven, EpisodeEnd.TIME_LIMIT), (driven, EpisodeEnd.TIME_LIMIT)))
+        for driven in (240.0, 270.0, 255.0)
+    ]
+    mean, interval = across(runs)["completion_pct"]
+    # 80, 90 and 85 %: a standard deviation of 5, and 4.3027 standard errors.
+    assert mean == pytest.approx(85.0)
+    assert interval == pytest.approx((85.0 - 12.4209, 85.0 + 12.4209), abs=1e-3)
+    assert across(runs)["success_pct"] == (0.0, (0.0, 0.0))
+    assert across(runs[:1])["completion_pct"] == (pytest.approx(80.0), None)
+    assert across([*runs[:1], summarise(scores((300.0, EpisodeEnd.ROUTE_DONE)))])["completion_pct"][
+        1
+    ] == (0.0, 100.0)
+    with pytest.raises(ValueError, match="no policies"):
+        across([])
+
+
+def test_maps_that_repeat_make_no_interval_narrower() -> None:
+    mixed = scores((300.0, EpisodeEnd.ROUTE_DONE), (60.0, EpisodeEnd.OFF_LANE)) * 10
+    maps = [f"map {i}" for i in range(20)]
+    once, often = summarise(mixed, maps=maps), summarise(mixed * 4, maps=maps * 4)
+    assert (once.maps, often.maps, often.episodes) == (20, 20, 80)
+    for name in ("completion_pct", "infractions_per_km"):
+        assert often.intervals[name] == pytest.approx(once.intervals[name])
 
 
 def test_same_seed_same_intervals() -> None:

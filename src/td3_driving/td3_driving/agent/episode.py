@@ -17,7 +17,7 @@ from td3_driving.driving.reward import (
 from td3_driving.driving.route import Route
 from td3_driving.driving.termination import Ending, EndRules, EpisodeEnd, EpisodeMonitor
 from td3_driving.driving.waypoint_noise import WaypointNoise, WaypointNoiseConfig
-from td3_driving.evaluation.metrics import EpisodeRecord
+from td3_driving.evaluation.records import EpisodeRecord
 
 
 class EpisodeInProgress:
@@ -129,8 +129,11 @@ class EpisodeInProgress:
         self._steer = steer
         self._decision.append(terms)
         self._track.append(
-            (position.s_m, position.lateral_m, position.heading_error_rad, state.speed_mps, steer)
-        )
+            (
+                position.s_m, position.lateral_m, position.heading_error_rad, state.speed_mps,
+                state.yaw_rate_radps, steer, state.x_m, state.y_m,
+            )
+        )  # fmt: skip
         self.xy.append((state.x_m, state.y_m))
         self.speeds_mps.append(state.speed_mps)
         self.episode_return += terms.total
@@ -152,9 +155,12 @@ class EpisodeInProgress:
         """The driven episode for the metrics; None if it ended before its first tick."""
         if not self._track or self.ending is None:
             return None
-        s_m, lateral_m, heading_rad, speed_mps, steer = np.array(self._track).T
         return EpisodeRecord(
-            s_m, lateral_m, heading_rad, speed_mps, steer, self.planned_m, self.ending.reason
+            *np.array(self._track).T,
+            tick_s=self._dt_s,
+            distance_m=self.planned_m,
+            target_speed_mps=self._parameters.target_speed_mps,
+            reason=self.ending.reason,
         )
 
     def _report(self, terms: RewardTerms) -> StepReport:

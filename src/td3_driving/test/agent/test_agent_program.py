@@ -27,7 +27,11 @@ LONG = AgentParameters(
 
 
 def score(completion_pct: float = 50.0, speed_mps: float = 5.0) -> EpisodeScore:
-    return EpisodeScore(completion_pct, False, speed_mps, 0.1, {}, 0.3, EpisodeEnd.TIME_LIMIT)
+    return EpisodeScore(
+        completion_pct, False, speed_mps, 0.1, {}, 0.3, EpisodeEnd.TIME_LIMIT,
+        driving_score=completion_pct, lane_deviation_p95_m=0.2, heading_error_deg=1.0,
+        speed_rmse_mps=1.0, comfort_pct={"all": 100.0},
+    )  # fmt: skip
 
 
 def drive(program: TrainingProgram, progress: float, **scored: float) -> Assignment:
