@@ -32,6 +32,7 @@ cdef extern from "_solids_picture.h" nogil:
     ctypedef struct Light:
         pass
 
+    int SCRATCH
     int first_bad(const Solid *solids, int count)
     void bound_solids(const Solid *solids, int count, int padded, float *bounds)
     void trace_frame(Frame *frame, SolidList fixed, SolidList moving, uint32_t *scratch)
@@ -48,6 +49,7 @@ cdef extern from "_solids_picture.h" nogil:
 
 
 FACE_BYTES = sizeof(Face)
+SCRATCH_WORDS = SCRATCH
 LIGHT_FLOATS = sizeof(Light) // sizeof(float)
 
 
@@ -65,7 +67,7 @@ def first_invalid(const uint8_t[::1] solids):
 
 
 def fill_bounds(const uint8_t[::1] solids, float[:, ::1] bounds):
-    """Writes the spheres around solids, rows x, y, z, radius, the rest of the columns empty."""
+    """Writes the bounds of solids, see `StaticSolids.bounds`; the rest of the columns is empty."""
     bound_solids(address(solids), count_of(solids), <int>bounds.shape[1], &bounds[0, 0])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from carla_lite.render._solids import FACE_BYTES, LIGHT_FLOATS, Tracer
+from carla_lite.render._solids import FACE_BYTES, LIGHT_FLOATS, SCRATCH_WORDS, Tracer
 from carla_lite.render.look import Look
 from carla_lite.render.solids_static import StaticSolids, checked_solids, padded_bounds
 from carla_lite.render.view import View
@@ -121,7 +121,7 @@ class SolidRaster:
                 static.bounds,
                 moving_bounds,
                 np.empty(3 * total * FACE_BYTES, np.uint8),
-                np.empty(max(3 * total, self._shape[1] + 2 * _CHUNK), np.uint32),
+                np.empty(max(SCRATCH_WORDS * total, self._shape[1] + 2 * _CHUNK), np.uint32),
             )
             self._static, self._room = static, room
         return solids.view(np.uint8)

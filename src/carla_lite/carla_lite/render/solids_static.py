@@ -49,8 +49,8 @@ def checked_solids(solids: Solids) -> Solids:
 
 
 def padded_bounds(count: int) -> NDArray[np.float32]:
-    """Room for the spheres around `count` solids: float32 (4, N), N a whole number of vectors."""
-    return np.empty((4, max(1, -(-count // _LANES)) * _LANES), np.float32)
+    """Room for the bounds of `count` solids: float32 (6, N), N a whole number of vectors."""
+    return np.empty((6, max(1, -(-count // _LANES)) * _LANES), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,8 @@ class StaticSolids:
 
     Attributes:
         solids: SOLID (N,), read-only.
-        bounds: float32 (4, M), spheres around them: x, y, z, radius; M is N rounded up to vectors.
+        bounds: float32 (6, M), what is around them: x, y, z, radius of a sphere, radius and half
+            height of an upright cylinder; M is N rounded up to vectors.
         origin_m: x, y of the grid's first corner.
         cell_m: Side of a cell.
         shape: Columns (x) and rows (y) of the grid.
