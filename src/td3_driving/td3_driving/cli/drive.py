@@ -6,13 +6,16 @@ import argparse
 import json
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from td3_driving.cli.display import RunDisplay
 from td3_driving.cli.graph import Graph, Simulator
 from td3_driving.cli.settings import Settings, change, change_by_text, load_settings
 from td3_driving.cli.train import RUNS
+from td3_driving.cli.view import watching
 from td3_driving.nodes.running import stop_on_signals
+from td3_driving.ros.topics import namespace_of
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -22,15 +25,33 @@ def run(chosen: argparse.Namespace) -> int:
     ends_at = time.monotonic() + 60.0 * chosen.minutes if chosen.minutes else float("inf")
     policy = settings["td3_agent"]["policy"]
     first_map = settings["td3_agent"]["map"] or "LiteCircuit_1"
-    with stop_on_signals() as stop, Graph(settings, simulator, first_map) as graph:
+    title = f"td3-driving drive {policy}"
+    with (
+        stop_on_signals() as stop,
+        Graph(settings, simulator, first_map) as graph,
+        _watched(chosen, settings, f"{Path(policy).stem} drives"),
+    ):
         runner = graph.agent.runner
-        with RunDisplay(runner, f"td3-driving drive {policy}") as display:
+        with RunDisplay(runner, title) as display:
             graph.run(stop, lambda: time.monotonic() >= ends_at, display.tick)
         status = runner.status
         figures = {"policy": policy, "steps": status.ticks, "episodes": status.episodes}
     if chosen.json:
         print(json.dumps(figures), flush=True)
     return 0
+
+
+def _watched(
+    chosen: argparse.Namespace, settings: Settings, title: str
+) -> AbstractContextManager[object]:
+    """The page and the video, as far as they are wanted."""
+    if chosen.no_page and not chosen.video:
+        return nullcontext()
+    bridge = settings["carla_bridge"]
+    return watching(
+        namespace_of(bridge["role_name"]), title, Path(chosen.video) if chosen.video else None,
+        1.0 / bridge["fixed_delta_s"], chosen.host, chosen.port,
+    )  # fmt: skip
 
 
 def _settings(chosen: argparse.Namespace) -> Settings:

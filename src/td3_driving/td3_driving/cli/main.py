@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     options.add_train(commands)
     options.add_drive(commands)
+    options.add_view(commands)
     options.add_evaluate(commands)
     options.add_policy(commands)
     options.add_doctor(commands)

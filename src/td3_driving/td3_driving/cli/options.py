@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 Commands = Any
@@ -89,13 +90,43 @@ def add_drive(commands: Commands) -> None:
     """drive"""
     parser = _command(
         commands, "drive", "cli.drive", "drive at real time, for people to watch",
-        "Look at it in rviz2, or read the topics. Ends with Ctrl-C, or after --minutes.",
+        "Serves a page for browsers here: the camera, what the policy sees, what it does and earns.\n"
+        "Ends with Ctrl-C, or after --minutes.",
     )  # fmt: skip
     _policy(parser, default="")
     parser.add_argument("--minutes", type=float, help="how long (default: until Ctrl-C)")
+    _page(parser)
+    parser.add_argument("--no-page", action="store_true", help="serve no page")
     parser.add_argument("--map", help="one fixed map")
     parser.add_argument("--kind", choices=("circuit", "town"), help="of procedural maps")
     _common(parser)
+
+
+def _page(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--port", type=int, help="of the page; 0: any (default: 8770, or any if that is taken)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="to serve on; 0.0.0.0 lets others look (default: "
+        "this machine alone)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--video", metavar="FILE", help="also write what is to be seen: .mp4, .webm or .avi"
+    )
+
+
+def add_view(commands: Commands) -> None:
+    """view"""
+    parser = _command(
+        commands, "view", "cli.view", "watch a graph that runs, in a browser",
+        "Subscribes to the graph's topics and serves a page that shows them. Disturbs nobody, and\n"
+        "may come and go. Ends with Ctrl-C, or after --minutes.",
+    )  # fmt: skip
+    parser.add_argument(
+        "--role", default="ego_vehicle", help="name of the vehicle (default: ego_vehicle)"
+    )
+    _page(parser)
+    parser.add_argument("--minutes", type=float, help="how long (default: until Ctrl-C)")
 
 
 def add_evaluate(commands: Commands) -> None:
@@ -203,3 +234,24 @@ def add_bench(commands: Commands) -> None:
     precision.add_argument("--batch", type=int, default=256, help="transitions in the batch")
     precision.add_argument("--updates", type=int, default=1000, help="updates before it")
     precision.add_argument("--json", action="store_true", help="print the figures as JSON")
+    mujoco = _command(
+        subjects, "mujoco", "bench.mujoco", "learning curves on MuJoCo tasks, beside a peer's",
+        "TD3 with the paper's rates on vectors, no pictures: ours and stable-baselines3's, with the\n"
+        "same tasks, seeds, sizes and budget; ten noise-free episodes every 5000 steps. Each run\n"
+        "writes its scores as they come; what is finished is not run again.",
+    )  # fmt: skip
+    mujoco.add_argument(
+        "--env", default="", metavar="TASKS",
+        help="comma list (default: InvertedPendulum-v5,Hopper-v5,HalfCheetah-v5,Walker2d-v5)",
+    )  # fmt: skip
+    mujoco.add_argument("--steps", type=int, default=300_000, help="of a task (default: 300000)")
+    mujoco.add_argument("--seeds", default="0,1,2", help="comma list (default: 0,1,2)")
+    mujoco.add_argument("--learner", choices=("ours", "sb3", "both"), default="both")
+    mujoco.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the learners")
+    mujoco.add_argument(
+        "--jobs", type=int, default=1, help="runs at a time, a thread each (default: 1)"
+    )
+    mujoco.add_argument(
+        "--out", type=Path, default=Path("runs/mujoco"), help="folder (default: runs/mujoco)"
+    )
+    mujoco.add_argument("--json", action="store_true", help="print the figures as JSON")
