@@ -19,6 +19,7 @@ Ints = NDArray[np.int32]
 
 _STEP_M = 0.5
 _MOST_POINTS = 2_000_000
+_FAR_M = 1e8
 
 
 class LaneRef(NamedTuple):
@@ -169,26 +170,50 @@ class LaneIndex:
             raise ValueError(f"reach_m {reach_m} and wrong_way_m {wrong_way_m} are 0 to 1000 m")
         lanes = np.full(len(queries), -1, np.int32)
         places = np.zeros((len(queries), 5))
-        if len(self.points):
-            grid = self._grid
-            nearest(
-                # Farther than any map is as far as infinity, and its cell is a number still.
-                np.clip(queries, -1e8, 1e8),
-                yaws,
-                0.0 if yaw_rad is None else wrong_way_m,
-                reach_m,
-                self.points,
-                self.stations,
-                self.lane_of_point,
-                *grid.origin,
-                grid.cell_m,
-                grid.columns,
-                grid.start,
-                grid.items,
-                lanes,
-                places,
-            )
+        # Farther than any map is as far as infinity, and its cell is a number still.
+        queries = np.clip(queries, -_FAR_M, _FAR_M)
+        wrong_way_m = 0.0 if yaw_rad is None else wrong_way_m
+        self.find(queries, yaws, lanes, places, reach_m, wrong_way_m)
         return Places(lanes, *np.ascontiguousarray(places.T))
+
+    def find(
+        self,
+        points: Floats,
+        yaw_rad: Floats,
+        lanes: Ints,
+        places: Floats,
+        reach_m: float = 25.0,
+        wrong_way_m: float = 6.0,
+    ) -> None:
+        """As `locate`, unchecked and into arrays of one's own, for those who ask at every tick.
+
+        Args:
+            points: float64 (N, 2), within 1e8 m.
+            yaw_rad: float64 (N,).
+            lanes: int32 (N,), written: rows, or -1.
+            places: float64 (N, 5), written where there is a lane: s, along, lateral, yaw, distance.
+            reach_m, wrong_way_m: See `locate`; no heading counts when `wrong_way_m` is 0.
+        """
+        grid = self._grid
+        if not len(self.points):
+            lanes[:] = -1
+            return
+        nearest(
+            points,
+            yaw_rad,
+            wrong_way_m,
+            reach_m,
+            self.points,
+            self.stations,
+            self.lane_of_point,
+            *grid.origin,
+            grid.cell_m,
+            grid.columns,
+            grid.start,
+            grid.items,
+            lanes,
+            places,
+        )
 
     def nearest(
         self, x_m: float, y_m: float, yaw_rad: float | None = None, reach_m: float = 25.0

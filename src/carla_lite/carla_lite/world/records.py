@@ -33,19 +33,20 @@ class Records:
 
     Attributes:
         rows: RECORD (count,), a view which is good until an actor comes or goes.
+        bytes: uint8, the same memory and some room behind it, as compiled code takes it.
     """
 
     def __init__(self) -> None:
         self._room = np.zeros(_FIRST_ROOM, RECORD)
         self.rows = self._room[:0]
-        self._bytes: NDArray[np.uint8] = self._room.view(np.uint8)
+        self.bytes: NDArray[np.uint8] = self._room.view(np.uint8)
 
     def add(self, actor_id: int) -> int:
         """Makes room for another actor and returns the index of its record."""
         count = len(self.rows)
         if count == len(self._room):
             self._room = np.concatenate([self._room, np.zeros(count, RECORD)])
-            self._bytes = self._room.view(np.uint8)
+            self.bytes = self._room.view(np.uint8)
         self.rows = self._room[: count + 1]
         self.rows[count] = np.zeros((), RECORD)
         self.rows[count]["id"], self.rows[count]["active"] = actor_id, 1
@@ -63,7 +64,7 @@ class Records:
             bodies: whose `record` fields say where.
             duration_s: of the tick; 0 between ticks, when accelerations stay as they are.
         """
-        write_records(bodies.bytes, bodies.count, self._bytes, duration_s)
+        write_records(bodies.bytes, bodies.count, self.bytes, duration_s)
 
     def tobytes(self) -> bytes:
         """All of them, back to back."""

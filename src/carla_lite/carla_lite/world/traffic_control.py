@@ -10,14 +10,16 @@ import numpy as np
 from carla_lite.roads import RoadNetwork
 from carla_lite.roads.furniture import Signal, StopLine
 from carla_lite.scenery.solids import Solids, Tag, empty
-from carla_lite.world._traffic_control import heed
-from carla_lite.world.bodies import VEHICLE, Bodies
+from carla_lite.world._traffic_control import heed, pass_time, write_clocks
+from carla_lite.world.bodies import Bodies
 from carla_lite.world.errors import UnknownActorError, WrongActorKindError
 from carla_lite.world.geometry import BoundingBox, Rotation, Vector3
 from carla_lite.world.light_stretches import Stretches
-from carla_lite.world.records import Records
+from carla_lite.world.records import RECORD, Records
+from carla_lite.world.speed_limits import SpeedLimits
 from carla_lite.world.traffic_lights import (
-    ELAPSED,
+    ELAPSED_AT,
+    ROUNDING_S,
     LightGroup,
     LightState,
     TrafficLight,
@@ -35,8 +37,7 @@ from carla_lite.world.traffic_signs import (
 if TYPE_CHECKING:
     from carla_lite.world.population import Population
 
-_LIMIT_TICKS = 4
-"""Speed limits are looked up this seldom."""
+_ELAPSED_AT = RECORD.fields["state"][1] + ELAPSED_AT
 
 
 class TrafficControl:
@@ -84,16 +85,20 @@ class TrafficControl:
         self.obstacle_solids: Solids = np.concatenate(beside)
         self.head_solids: Solids = np.concatenate(heads)
         self._stretches = Stretches(network, list(self.lights))
+        self._limits = SpeedLimits(network)
         self._ids = np.array([light.id for light in self.lights.values()], np.uint32)
         self._states = np.zeros(len(self.lights), np.uint8)
-        places = {id(group): number for number, group in enumerate(self.groups)}
-        self._group_of = np.array([places[id(light.group)] for light in self.lights.values()], int)
-        limits = np.unique(network.lane_index.speed_mps)
-        self._limit_kmh = float(limits[0]) * 3.6 if len(limits) == 1 else None
-        self._is_street = np.array([r.junction_id is None for r in network.lane_index.lanes], bool)
-        self._last_count = 0
+        self._records = np.zeros(len(self.lights), np.int32)
+        # By group: how long it has shown what it does, and until when; negative while it is frozen.
+        self._clocks, self._until = np.zeros(len(self.groups)), np.zeros(len(self.groups))
+        self._group_of = np.zeros(len(self.lights), np.int32)
+        self._row = {light.id: row for row, light in enumerate(self.lights.values())}
+        for number, group in enumerate(self.groups):
+            group.number = number
+            self._clocks[number] = group.elapsed_s
+            group.clock = self._clocks[number : number + 1]
+            self._group_of[[self._row[light.id] for light in group.lights]] = number
         self._unwritten: list[LightGroup] = []
-        self._records = np.zeros(len(self.lights), int)
         self._refresh()
 
     def enter(self, population: Population) -> None:
@@ -181,28 +186,32 @@ class TrafficControl:
 
     def advance(self, duration_s: float) -> None:
         """Lets the cycles go on."""
-        switched = [group for group in self.groups if group.advance(duration_s)]
-        if switched:
-            self._refresh(switched)
+        if pass_time(self._clocks, self._until, duration_s, ROUNDING_S):
+            due = [group for group in self.groups if group.is_due]
+            for group in due:
+                group.switch()
+            self._refresh(due)
 
     def _refresh(self, groups: list[LightGroup] | None = None) -> None:
         """Hands changes of some groups, or of all, on to what vehicles, cameras and clients see."""
-        lights = self.lights.values()
-        self._states[:] = [light.state for light in lights]
-        self.head_solids["lights"] = [light.lamps for light in lights]
-        self._unwritten += self.groups if groups is None else groups
+        changed = self.groups if groups is None else groups
+        lamps = self.head_solids["lights"]
+        for group in changed:
+            self._until[group.number] = -1.0 if group.frozen else group.until_s
+            for light in group.lights:
+                row = self._row[light.id]
+                self._states[row], lamps[row] = light.state, light.lamps
+        self._unwritten += changed
 
     def write_records(self, records: Records) -> None:
         """Brings the lights' records up to date."""
-        rows = records.rows
         for group in self._unwritten:
             for light in group.lights:
-                light.write_record(rows[light.record])
+                light.write_cycle(records.rows[light.record])
         self._unwritten.clear()
-        if self.lights:
-            elapsed = np.array([group.elapsed_s for group in self.groups], np.float32)
-            written = elapsed[self._group_of].view(np.uint8).reshape(-1, 4)
-            rows["state"][self._records, ELAPSED] = written
+        write_clocks(
+            records.bytes, RECORD.itemsize, _ELAPSED_AT, self._records, self._group_of, self._clocks
+        )
 
     def tell(self, bodies: Bodies, frame: int) -> None:
         """Lets every vehicle know its speed limit, the light that concerns it and what it shows."""
@@ -221,22 +230,7 @@ class TrafficControl:
                 self._ids,
                 self._states,
             )
-        if bodies.count != self._last_count or frame % _LIMIT_TICKS == 0:
-            self._last_count = bodies.count
-            self._tell_limits(bodies)
-
-    def _tell_limits(self, bodies: Bodies) -> None:
-        rows = bodies.rows
-        if self._limit_kmh is not None:
-            rows["speed_limit"] = self._limit_kmh
-        if self._limit_kmh is not None or not len(self._is_street):
-            return
-        index = self._network.lane_index
-        places = index.locate(np.column_stack([rows["x"], rows["y"]]), rows["yaw"])
-        # In a junction the limit of the road before it goes on: ways touch each other there.
-        found = (places.lane >= 0) & (rows["kind"] == VEHICLE) & self._is_street[places.lane]
-        points = index.points_at(places.lane[found], places.along_m[found])
-        rows["speed_limit"][found] = 3.6 * index.speed_mps[points]
+        self._limits.tell(bodies, frame)
 
 
 def _box_of(solid: np.void) -> BoundingBox:

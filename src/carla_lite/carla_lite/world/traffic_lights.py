@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from carla_lite.roads.furniture import Controller, Signal
 from carla_lite.scenery.solids import (
@@ -31,8 +32,9 @@ GREEN_S, YELLOW_S, RED_S = 10.0, 3.0, 2.0
 MAX_TIME_S = 1e6
 # A light's record after the id: green, yellow, red, elapsed (s), pole index, frozen, state.
 _RECORD = struct.Struct("<4fI2B")
-ELAPSED = slice(SIGN_ID_BYTES + 12, SIGN_ID_BYTES + 16)
+ELAPSED_AT = SIGN_ID_BYTES + 12
 """Where in a record's state the elapsed time is."""
+ROUNDING_S = 1e-9
 _HEAD_HALF_M = (0.18, 0.24, 0.62)
 _HEAD_HEIGHT_M = 3.2
 _HEAD_BGR = (25, 25, 25)
@@ -88,15 +90,36 @@ class LightGroup:
         turns: in their order.
         current: whose turn it is.
         state: what the lights of that turn show.
-        elapsed_s: since they began to.
         frozen: whether time stands still for the group.
+        number: its place among the groups.
+        clock: float64 (1,), holds `elapsed_s`; compiled code lets it go on for all groups at once.
     """
 
     turns: list[Turn]
     current: int = 0
     state: LightState = LightState.GREEN
-    elapsed_s: float = 0.0
     frozen: bool = False
+    number: int = 0
+    clock: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
+
+    @property
+    def elapsed_s(self) -> float:
+        """Since the lights of the present turn began to show what they do."""
+        return float(self.clock[0])
+
+    @elapsed_s.setter
+    def elapsed_s(self, seconds: float) -> None:
+        self.clock[0] = seconds
+
+    @property
+    def until_s(self) -> float:
+        """How long they show it in all."""
+        return self.turns[self.current].seconds(self.state)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether its time to switch has come; sums of a tick's length miss the exact second."""
+        return not self.frozen and self.elapsed_s + ROUNDING_S >= self.until_s
 
     @property
     def lights(self) -> list[TrafficLight]:
@@ -110,27 +133,20 @@ class LightGroup:
         self.current, self.elapsed_s, self.state = 0, 0.0, LightState.GREEN
         self.turns[0].show(LightState.GREEN)
 
-    def advance(self, duration_s: float) -> bool:
-        """Lets time pass; returns whether any light switched."""
-        if self.frozen:
-            return False
-        self.elapsed_s += duration_s
-        switched = False
+    def switch(self) -> None:
+        """Shows what the time that has passed calls for."""
         # A client may set all times to zero: no more than one whole cycle per tick.
         for _ in range(3 * len(self.turns)):
-            # Sums of a tick's length miss the exact second by some rounding.
-            if self.elapsed_s + 1e-9 < self.turns[self.current].seconds(self.state):
-                return switched
-            self.elapsed_s -= self.turns[self.current].seconds(self.state)
+            if self.elapsed_s + ROUNDING_S < self.until_s:
+                return
+            self.elapsed_s -= self.until_s
             if self.state is LightState.RED:
                 self.current = (self.current + 1) % len(self.turns)
                 self.state = LightState.GREEN
             else:
                 self.state = _NEXT[self.state]
             self.turns[self.current].show(self.state)
-            switched = True
         self.elapsed_s = 0.0
-        return switched
 
     def cycle_s(self) -> float:
         """How long all turns together take."""
@@ -180,6 +196,10 @@ class TrafficLight(TrafficSign):
     def write_record(self, record: Record) -> None:
         """Adds the times and what it shows."""
         super(TrafficLight, self).write_record(record)
+        self.write_cycle(record)
+
+    def write_cycle(self, record: Record) -> None:
+        """Writes what changes: the times and what it shows."""
         turn, group = self.turn, self.group
         packed = _RECORD.pack(
             turn.green_s,
@@ -242,7 +262,8 @@ def form_groups(
             light.pole_index = pole_index
         group.reset()
         start = np.random.default_rng((4, seed, index)).uniform(0.0, group.cycle_s())
-        group.advance(float(start))
+        group.elapsed_s += float(start)
+        group.switch()
         groups.append(group)
     return groups
 
