@@ -1,4 +1,4 @@
-"""The set-up checklist of a TD3 learner with separate CNNs, run on a live agent.
+"""The set-up checklist of a TD3 learner, run on a live agent.
 
 Each row is an experiment on a copy: the agent itself, its gradients and its random numbers stay
 as they are.
@@ -16,7 +16,7 @@ from torch import nn
 
 from td3_driving.learning.batch import Batch, TensorBatch
 from td3_driving.learning.errors import LearningError
-from td3_driving.learning.td3 import ONLINE, TD3Agent
+from td3_driving.learning.td3 import TD3Agent
 
 MIN_ACTION_STD = 0.02
 """Standard deviation of an action dimension below which it counts as not explored."""
@@ -32,6 +32,14 @@ _OF_CNNS = (
     "acting uses actor_cnn",
 )
 """Rows that say nothing of a learner without pictures."""
+
+_WHEN_SHARED = {
+    "two distinct CNN instances": "one CNN for actor and critic, another for their targets",
+    "target values use both target CNNs": "target values use the shared target CNN",
+    "acting uses actor_cnn": "acting uses the shared CNN",
+    "the actor's Q1 sees the critic's own features": "",
+}
+"""What these rows check instead where actor and critic share a CNN; the last holds of itself."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +58,15 @@ class Check:
 def run_checks(agent: TD3Agent, batch: Batch, recent_actions: np.ndarray) -> list[Check]:
     """Runs the whole checklist. Call it between two updates, from the thread that trains.
 
-    Rows about CNNs alone are left out where there are none.
+    Rows about CNNs alone are left out where there are none. With a shared CNN other rows stand
+    for those that only hold of separate ones.
 
     Args:
         agent: left untouched.
         batch: real transitions, as FrameReplay.sample gives them.
         recent_actions: float (N, action_dim): actions taken lately, with their noise.
     """
-    checked = TensorBatch.of(batch, agent.config)
+    checked = TensorBatch.of(batch, agent.config).to(agent.device)
     experiments: dict[str, Callable[[], tuple[bool, str, str]]] = {
         "two distinct CNN instances": lambda: _distinct_cnns(agent),
         "both CNNs in training mode": lambda: _training_mode(agent),
@@ -77,6 +86,10 @@ def run_checks(agent: TD3Agent, batch: Batch, recent_actions: np.ndarray) -> lis
     for name, experiment in experiments.items():
         if agent.config.image_shape is None and name in _OF_CNNS:
             continue
+        if agent.config.shares_cnn:
+            name = _WHEN_SHARED.get(name, name)
+            if not name:
+                continue
         try:
             passed, figure, detail = experiment()
         except LearningError as error:
@@ -86,6 +99,11 @@ def run_checks(agent: TD3Agent, batch: Batch, recent_actions: np.ndarray) -> lis
 
 
 def _distinct_cnns(agent: TD3Agent) -> tuple[bool, str, str]:
+    if agent.config.shares_cnn:
+        cnns = [getattr(agent, name) for name in _CNNS]
+        found = len({id(cnn) for cnn in cnns})
+        one = cnns[0] is cnns[1] is not cnns[2] is cnns[3] and not _share_memory(cnns[0], cnns[2])
+        return one, f"{found} instances", "give one CNN to both, and another to both as target"
     owners: dict[int, str] = {}
     shared = set()
     for name in _CNNS:
@@ -115,14 +133,15 @@ def _cnn_in_optimizer(agent: TD3Agent) -> tuple[bool, str, str]:
         ]
         for name in ("actor", "critic")
     }
-    wrong = {name: counts for name, counts in times.items() if set(counts) != {1}}
-    right = sum(counts.count(1) for counts in times.values())
+    due = {name: int(agent.config.trains_cnn(name)) for name in times}
+    wrong = {name: counts for name, counts in times.items() if set(counts) != {due[name]}}
+    right = sum(counts.count(due[name]) for name, counts in times.items())
     total = sum(len(counts) for counts in times.values())
     detail = (
-        f"times each CNN parameter is in its optimiser: {wrong}; each must be there once, "
-        "together with the MLP's"
+        f"times each CNN parameter is in an optimiser: {wrong}, due {due}; it belongs together "
+        "with the MLP's"
     )
-    return not wrong, f"{right} of {total} parameters there once", detail
+    return not wrong, f"{right} of {total} places as due", detail
 
 
 def _no_cnn_optimizer(agent: TD3Agent) -> tuple[bool, str, str]:
@@ -142,7 +161,7 @@ def _gradients_everywhere(agent: TD3Agent, batch: TensorBatch) -> tuple[bool, st
     probe = _updated(agent, batch)
     norms = {
         f"{network}.{name}": 0.0 if p.grad is None else float(p.grad.norm())
-        for network in ONLINE
+        for network in agent.online()
         for name, p in getattr(probe, network).named_parameters()
     }
     dead = [name for name, norm in norms.items() if not 0.0 < norm < float("inf")]
@@ -156,7 +175,7 @@ def _within_clip(agent: TD3Agent, batch: TensorBatch) -> tuple[bool, str, str]:
     for name in ("actor", "critic"):
         gradients = [
             p.grad
-            for part in (f"{name}_cnn", name)
+            for part in agent.trained_by(name)
             for p in getattr(probe, part).parameters()
             if p.grad is not None
         ]
@@ -170,22 +189,30 @@ def _within_clip(agent: TD3Agent, batch: TensorBatch) -> tuple[bool, str, str]:
 def _critic_update(agent: TD3Agent, batch: TensorBatch) -> tuple[bool, str, str]:
     probe = _without_gradients(agent)
     probe.update_critic(batch)
-    return _only_moved(agent, probe, {"critic_cnn", "critic"})
+    return _only_moved(agent, probe, "critic")
 
 
 def _actor_update(agent: TD3Agent, batch: TensorBatch) -> tuple[bool, str, str]:
     probe = _without_gradients(agent)
     probe.update_actor(batch)
-    return _only_moved(agent, probe, {"actor_cnn", "actor"})
+    return _only_moved(agent, probe, "actor")
 
 
-def _only_moved(agent: TD3Agent, probe: TD3Agent, due: set[str]) -> tuple[bool, str, str]:
-    """Whether exactly the networks in `due` have changed and have gradients."""
-    due = {name for name in due if _has_weights(getattr(agent, name))}
-    moved = {name for name in ONLINE if not _equal(getattr(agent, name), getattr(probe, name))}
+def _only_moved(agent: TD3Agent, probe: TD3Agent, loss: str) -> tuple[bool, str, str]:
+    """Whether exactly the networks that this loss trains have changed and have gradients."""
+    trained = [getattr(agent, name) for name in agent.trained_by(loss)]
+    due = {
+        name
+        for name in agent.online()
+        if any(getattr(agent, name) is net for net in trained)
+        and _has_weights(getattr(agent, name))
+    }
+    moved = {
+        name for name in agent.online() if not _equal(getattr(agent, name), getattr(probe, name))
+    }
     touched = {
         name
-        for name in ONLINE
+        for name in agent.online()
         if any(p.grad is not None and p.grad.any() for p in getattr(probe, name).parameters())
     }
     detail = (
@@ -214,7 +241,7 @@ def _target_features(agent: TD3Agent, batch: TensorBatch) -> tuple[bool, str, st
         _perturb(getattr(probe, name))
         matters[name] = not torch.equal(probe.bellman_target(batch), values)
     used = [name for name, matter in matters.items() if matter]
-    passed = used == ["target_actor_cnn", "target_critic_cnn"]
+    passed = used == ["target_actor_cnn", "target_critic_cnn"]  # the same one if it is shared
     return passed, f"used {', '.join(used) or 'none'}", "the target copies, and only they, are due"
 
 
@@ -223,7 +250,7 @@ def _targets_follow(agent: TD3Agent, batch: TensorBatch) -> tuple[bool, str, str
     before = copy.deepcopy(probe)
     probe.update_targets()
     wrong, tau = [], agent.config.tau
-    names = [name for name in ONLINE if _has_weights(getattr(agent, name))]
+    names = [name for name in agent.online() if _has_weights(getattr(agent, name))]
     for name in names:
         triples = zip(
             getattr(probe, f"target_{name}").parameters(),
@@ -252,8 +279,9 @@ def _acting(agent: TD3Agent, batch: Batch) -> tuple[bool, str, str]:
         _perturb(getattr(probe, name))
         matters[name] = not np.array_equal(probe.select_action(obs, deterministic=True), action)
     used = [name for name, matter in matters.items() if matter]
-    detail = "a change of actor_cnn must change the action and one of critic_cnn must not"
-    return used == ["actor_cnn"], f"used {', '.join(used) or 'neither'}", detail
+    due = ["actor_cnn", "critic_cnn"] if agent.config.shares_cnn else ["actor_cnn"]
+    detail = f"a change of {' and '.join(due)} must change the action, and of no other CNN"
+    return used == due, f"used {', '.join(used) or 'neither'}", detail
 
 
 def _explored(actions: np.ndarray) -> tuple[bool, str, str]:
@@ -290,6 +318,11 @@ def _equal(first: nn.Module, second: nn.Module) -> bool:
     return all(
         torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True)
     )
+
+
+def _share_memory(first: nn.Module, second: nn.Module) -> bool:
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    return any(a.data_ptr() == b.data_ptr() for a, b in pairs)
 
 
 def _has_weights(network: nn.Module) -> bool:

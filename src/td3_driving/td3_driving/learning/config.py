@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal, get_args
+
+Encoder = Literal["separate", "shared_critic", "shared_actor"]
+
+SINCE: dict[str, Any] = {"encoder": "separate"}
+"""Fields that earlier files lack, and what was meant without them."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,9 @@ class TD3Config:
     """Subtracted from pixels / 255: about a road picture's mean, so that inputs are centred."""
     features_dim: int = 512
     """Length of a NatureCNN's output."""
+    encoder: Encoder = "separate"
+    """separate: actor and critic have a CNN each, trained by their own loss. shared_critic and
+    shared_actor: both look through one CNN, which the critic's or the actor's loss alone trains."""
     hidden: tuple[int, ...] = (256, 256)
     """Widths of the hidden layers of the actor's and of each critic's MLP."""
     actor_last_layer_scale: float = 0.05
@@ -78,6 +86,9 @@ class TD3Config:
             "(frames, rows, columns), whole numbers, with at least 36 rows and columns; or None",
         )
         self._require(
+            "encoder", self.encoder in get_args(Encoder), f"one of {', '.join(get_args(Encoder))}"
+        )
+        self._require(
             "hidden",
             len(self.hidden) > 0 and all(_is_positive_int(width) for width in self.hidden),
             "at least one whole number above 0",
@@ -96,6 +107,15 @@ class TD3Config:
         """Length of what actor and critics see: the picture's features, if any, and the vector."""
         return self.vector_dim + (0 if self.image_shape is None else self.features_dim)
 
+    @property
+    def shares_cnn(self) -> bool:
+        """Whether actor and critic look through one CNN."""
+        return self.encoder != "separate"
+
+    def trains_cnn(self, name: str) -> bool:
+        """Whether the loss of the "actor" or the "critic" trains the CNN it looks through."""
+        return self.encoder in ("separate", f"shared_{name}")
+
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-able values."""
         return {
@@ -105,12 +125,12 @@ class TD3Config:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TD3Config:
-        """The inverse of to_dict.
+        """The inverse of to_dict; also of what an earlier version wrote.
 
         Raises:
             ValueError: a name is unknown, missing or out of range.
         """
-        known = {field.name for field in fields(cls)}
+        known, values = {field.name for field in fields(cls)}, SINCE | values
         if set(values) != known:
             raise ValueError(
                 f"TD3Config: unknown fields {sorted(set(values) - known)}, "

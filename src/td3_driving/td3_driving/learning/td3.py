@@ -1,15 +1,16 @@
-"""Twin delayed deep deterministic policy gradient from pixels, with separate encoders.
+"""Twin delayed deep deterministic policy gradient from pixels.
 
 After Fujimoto et al. 2018 (https://arxiv.org/abs/1802.09477) and the author's code; the use of
 two encoders is stable-baselines3's: the actor's loss is -Q1 of the critic's own features, taken
-without gradient from the critic as just updated.
+without gradient from the critic as just updated. One encoder for both, trained by the critic's
+loss, is as in Yarats et al. 2021 (https://arxiv.org/abs/1910.01741).
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,8 @@ class TD3Agent:
     Args:
         config: sizes and rates.
         actor_cnn: the actor's encoder.
-        critic_cnn: the critic's own encoder: another instance from the same factory.
+        critic_cnn: the critic's own encoder: another instance from the same factory; the same one
+            where the configuration says that it is shared.
         actor: the policy's head.
         critic: the two value heads.
         generator: the only source of random numbers; it becomes the agent's own.
@@ -63,12 +65,19 @@ class TD3Agent:
         self.critic_cnn, self.critic = critic_cnn, critic
         self.target_actor_cnn, self.target_actor = _frozen(actor_cnn), _frozen(actor)
         self.target_critic_cnn, self.target_critic = _frozen(critic_cnn), _frozen(critic)
+        if config.shares_cnn:
+            self.target_critic_cnn = self.target_actor_cnn
         self.average_actor_cnn, self.average_actor = _frozen(actor_cnn), _frozen(actor)
-        # One optimiser per network, over its CNN and its MLP together.
+        # One optimiser per loss, over the CNN and the MLP that it trains together.
         self.optimizers = {
-            "actor": _adam(config.actor_lr, actor_cnn, actor),
-            "critic": _adam(config.critic_lr, critic_cnn, critic),
+            name: _adam(
+                getattr(config, f"{name}_lr"),
+                *(getattr(self, net) for net in self.trained_by(name)),
+            )
+            for name in ("actor", "critic")
         }
+        self.encode: Callable[[Any, Tensor], Tensor] = _forward
+        """(CNN, pictures) to features; learning.fast puts an equal but faster one here."""
         self.generator = generator
         self.updates = 0
         """Critic updates done."""
@@ -80,10 +89,12 @@ class TD3Agent:
         """A new learner; the seed fixes its weights, alike on every device, and its noise."""
         initial = torch.Generator().manual_seed(seed)
         device = torch.device(device)
+        actor_cnn = make_cnn(config, initial).to(device)
+        critic_cnn = actor_cnn if config.shares_cnn else make_cnn(config, initial).to(device)
         return cls(
             config,
-            actor_cnn=make_cnn(config, initial).to(device),
-            critic_cnn=make_cnn(config, initial).to(device),
+            actor_cnn=actor_cnn,
+            critic_cnn=critic_cnn,
             actor=Actor(config, initial).to(device),
             critic=TwinCritic(config, initial).to(device),
             generator=initial
@@ -95,6 +106,14 @@ class TD3Agent:
     def device(self) -> torch.device:
         """Where the networks live."""
         return next(self.actor.parameters()).device
+
+    def trained_by(self, name: str) -> tuple[str, ...]:
+        """Names of the networks that the loss of the "actor" or the "critic" trains, CNN first."""
+        return (f"{name}_cnn", name) if self.config.trains_cnn(name) else (name,)
+
+    def online(self) -> tuple[str, ...]:
+        """Names of the networks that have targets, each once: of a shared CNN, the actor's."""
+        return tuple(n for n in ONLINE if not (self.config.shares_cnn and n == "critic_cnn"))
 
     # --- Acting ---
 
@@ -123,7 +142,7 @@ class TD3Agent:
         name = f"{'target_' if target else ''}{'actor' if use_actor_cnn else 'critic'}_cnn"
         cnn: NatureCNN = getattr(self, name)
         with torch.set_grad_enabled(enable_grad):
-            return torch.cat((cnn(obs["image"]), obs["vector"]), dim=1)
+            return torch.cat((self.encode(cnn, obs["image"]), obs["vector"]), dim=1)
 
     def select_action(
         self, obs: Observation, noise: np.ndarray | None = None, deterministic: bool = False
@@ -144,10 +163,11 @@ class TD3Agent:
             NonFiniteError: vector or noise is not finite.
         """
         tensors, is_batch = observation_tensors(obs, self.config)
+        tensors = {name: tensor.to(self.device) for name, tensor in tensors.items()}
         with torch.no_grad():
             state = self.extract_features(tensors, use_actor_cnn=True, enable_grad=False)
             action, _ = self.actor(state)
-        return finish_action(action, is_batch, None if deterministic else noise)
+        return finish_action(action.cpu(), is_batch, None if deterministic else noise)
 
     def policy(self, average: bool = False) -> Policy:
         """A frozen copy of the present (or averaged) actor, for acting in another thread."""
@@ -181,7 +201,7 @@ class TD3Agent:
         if isinstance(source, FrameReplay):
             source = source.sample(batch_size or self.config.batch_size, upto)
         try:
-            batch = TensorBatch.of(source, self.config)
+            batch = TensorBatch.of(source, self.config).to(self.device)
             metrics = self.update_critic(batch)
             self.updates += 1
             if self.updates % self.config.policy_delay == 0:
@@ -201,14 +221,16 @@ class TD3Agent:
             noise.clamp_(-config.target_noise_clip, config.target_noise_clip)
             state = self.extract_features(after, True, enable_grad=False, target=True)
             action = (self.target_actor(state)[0] + noise).clamp(-1.0, 1.0)
-            state = self.extract_features(after, False, enable_grad=False, target=True)
+            if not config.shares_cnn:
+                state = self.extract_features(after, False, enable_grad=False, target=True)
             next_value = torch.minimum(*self.target_critic(state, action))
             return batch.reward + batch.bootstrap * next_value
 
     def update_critic(self, batch: TensorBatch) -> dict[str, float]:
         """One step of critic_cnn and critic towards the Bellman target."""
         target = self.bellman_target(batch)
-        state = self.extract_features(batch.observation, use_actor_cnn=False, enable_grad=True)
+        trained = self.config.trains_cnn("critic")
+        state = self.extract_features(batch.observation, use_actor_cnn=False, enable_grad=trained)
         q1, q2 = self.critic(state, batch.action)
         loss = F.mse_loss(q1, target) + F.mse_loss(q2, target)
         gradients = self._step("critic", loss)
@@ -221,10 +243,15 @@ class TD3Agent:
 
     def update_actor(self, batch: TensorBatch) -> dict[str, float]:
         """One step of actor_cnn and actor up Q1; the averaged actor follows."""
-        state = self.extract_features(batch.observation, use_actor_cnn=True, enable_grad=True)
+        obs, trained = batch.observation, self.config.trains_cnn("actor")
+        state = self.extract_features(obs, use_actor_cnn=True, enable_grad=trained)
         action, pre_tanh = self.actor(state)
-        # Q1 sees the features it was trained on, the critic's own; no gradient reaches that CNN.
-        seen = self.extract_features(batch.observation, use_actor_cnn=False, enable_grad=False)
+        # Q1 sees the features it was trained on, the critic's own, and sends no gradient into them.
+        seen = (
+            state.detach()
+            if self.config.shares_cnn
+            else self.extract_features(obs, use_actor_cnn=False, enable_grad=False)
+        )
         value = self.critic.q1(seen, action).mean()
         loss = -value + self.config.pretanh_l2 * pre_tanh.square().mean()
         gradients = self._step("actor", loss)
@@ -241,12 +268,13 @@ class TD3Agent:
 
     def update_targets(self) -> None:
         """Every target moves by tau towards its network."""
-        for name in ONLINE:
+        for name in self.online():
             _lerp(getattr(self, f"target_{name}"), getattr(self, name), self.config.tau)
 
     def _step(self, name: str, loss: Tensor) -> dict[str, float]:
         """One clipped Adam step of a network, refused before it changes a weight if not finite."""
-        cnn, mlp = getattr(self, f"{name}_cnn"), getattr(self, name)
+        mlp = getattr(self, name)
+        cnn = getattr(self, f"{name}_cnn") if self.config.trains_cnn(name) else NoCNN()
         limit = getattr(self.config, f"{name}_grad_clip")
         parameters = [p for p in (*cnn.parameters(), *mlp.parameters()) if p.requires_grad]
         if not math.isfinite(loss.item()):
@@ -276,9 +304,11 @@ class TD3Agent:
     # --- State ---
 
     def networks(self) -> Iterator[tuple[str, nn.Module]]:
-        """Every network by name: the online ones, their targets, the averaged actor."""
+        """Every network once, by name: the online ones, their targets, the averaged actor."""
+        online = self.online()
         for name in NETWORKS:
-            yield name, getattr(self, name)
+            if name.removeprefix("target_") in online or name.startswith("average_"):
+                yield name, getattr(self, name)
 
     def state_dict(
         self, into: dict[str, Tensor] | None = None
@@ -331,9 +361,13 @@ class TD3Agent:
         }
 
 
-def _adam(lr: float, cnn: nn.Module, mlp: nn.Module) -> torch.optim.Adam:
+def _forward(cnn: NatureCNN, image: Tensor) -> Tensor:
+    return cnn(image)
+
+
+def _adam(lr: float, *networks: nn.Module) -> torch.optim.Adam:
     # Fused: a third of the time of the default on a CPU, bias correction in float64.
-    return torch.optim.Adam([*cnn.parameters(), *mlp.parameters()], lr=lr, fused=True)
+    return torch.optim.Adam([p for net in networks for p in net.parameters()], lr=lr, fused=True)
 
 
 def _frozen(module: nn.Module) -> Any:

@@ -47,6 +47,25 @@ def test_the_checks_leave_the_live_agent_alone(agent, make_batch, failures):
     assert all(map(torch.equal, gradients, (p.grad for p in agent.critic_cnn.parameters())))
 
 
+@pytest.mark.parametrize("encoder", ["shared_critic", "shared_actor"])
+def test_a_shared_cnn_is_held_to_what_holds_of_it(small_config, make_batch, failures, encoder):
+    agent = TD3Agent.create(replace(small_config, encoder=encoder), seed=1)
+    agent.train(make_batch(agent.config))
+    assert failures(agent) == set()
+    names = {row.name for row in run_checks(agent, make_batch(agent.config), ACTIONS)}
+    assert "one CNN for actor and critic, another for their targets" in names
+    assert "two distinct CNN instances" not in names
+    other = "actor" if encoder == "shared_critic" else "critic"
+    agent.optimizers[other].add_param_group({"params": list(agent.actor_cnn.parameters())})
+    assert failures(agent) == {"CNN parameters in their network's optimiser"}
+
+
+def test_two_cnns_where_one_is_to_be_shared_fail(small_config, failures):
+    agent = TD3Agent.create(replace(small_config, encoder="shared_critic"), seed=1)
+    agent.critic_cnn = make_cnn(small_config, torch.Generator().manual_seed(2))
+    assert "one CNN for actor and critic, another for their targets" in failures(agent)
+
+
 def test_every_row_tells_a_figure_and_a_failed_one_what_is_wrong(agent, make_batch):
     rows = run_checks(agent, make_batch(agent.config), ACTIONS * [1, 0])
     assert all(row.figure for row in rows)

@@ -10,6 +10,7 @@ import torch
 
 from td3_driving.learning import FrameReplay, TD3Agent, TD3Config
 from td3_driving.learning.batch import TensorBatch
+from td3_driving.learning.config import Encoder
 from td3_driving.learning.fast.encoder import (
     block_grid,
     features,
@@ -28,8 +29,9 @@ def in_float64(agent: TD3Agent) -> TD3Agent:
         network.double()
     for name in ("actor", "critic"):
         parameters = [
-            *getattr(agent, f"{name}_cnn").parameters(),
-            *getattr(agent, name).parameters(),
+            parameter
+            for network in agent.trained_by(name)
+            for parameter in getattr(agent, network).parameters()
         ]
         rate = getattr(agent.config, f"{name}_lr")
         agent.optimizers[name] = torch.optim.Adam(parameters, lr=rate)
@@ -96,10 +98,12 @@ def train_both(
     return plain, cycle, fast, metrics
 
 
+@pytest.mark.parametrize("encoder", ["separate", "shared_critic", "shared_actor"])
 def test_fifty_updates_equal_the_plain_path_to_a_trillionth(
-    small_config: TD3Config, make_replay: Callable[..., FrameReplay]
+    small_config: TD3Config, make_replay: Callable[..., FrameReplay], encoder: Encoder
 ) -> None:
-    plain, cycle, fast, metrics = train_both(small_config, make_replay(small_config, n_step=3), 25)
+    config = replace(small_config, encoder=encoder)
+    plain, cycle, fast, metrics = train_both(config, make_replay(config, n_step=3), 25)
     for (name, ours), (_, reference) in zip(fast.networks(), plain.networks(), strict=True):
         for mine, theirs in zip(ours.parameters(), reference.parameters(), strict=True):
             assert (mine - theirs).abs().max() < 1e-12, name

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from td3_driving.learning.checkpoint.chunks import FOLDER, read_pieces
 from td3_driving.learning.checkpoint.saved import AGENT, Saved, read
-from td3_driving.learning.config import TD3Config
+from td3_driving.learning.config import SINCE, TD3Config
 from td3_driving.learning.errors import ForeignCheckpointError
 from td3_driving.learning.policy import Policy
 from td3_driving.learning.replay import FrameReplay
@@ -70,7 +70,7 @@ def load_networks(saved: Saved, agent: TD3Agent) -> None:
 
 
 def _require_same_config(path: Path, saved: dict[str, Any], config: TD3Config) -> None:
-    ours = config.to_dict()
+    ours, saved = config.to_dict(), SINCE | saved
     differing = sorted(key for key in saved.keys() | ours.keys() if saved.get(key) != ours.get(key))
     if differing:
         changes = ", ".join(f"{key}: {saved.get(key)} -> {ours.get(key)}" for key in differing)

@@ -52,9 +52,12 @@ def bellman_target(
         (N, 1).
     """
     config = agent.config
-    for_actor, for_critic = features_of_two(
-        agent.target_actor_cnn, agent.target_critic_cnn, next_pixels
-    )
+    if config.shares_cnn:
+        for_actor = for_critic = features(agent.target_actor_cnn, next_pixels)
+    else:
+        for_actor, for_critic = features_of_two(
+            agent.target_actor_cnn, agent.target_critic_cnn, next_pixels
+        )
     limit = config.target_noise_clip
     shift = (noise * config.target_noise).clamp(-limit, limit)
     action = torch.tanh(pre_tanh(agent.target_actor, for_actor, next_vector))
@@ -67,13 +70,20 @@ def critic_pass(
     agent: TD3Agent, pixels: Tensor, vector: Tensor, action: Tensor, target: Tensor
 ) -> CriticPass:
     """The critic's loss on transitions with these Bellman targets (N, 1)."""
-    q1, q2 = values(agent.critic, features(agent.critic_cnn, pixels), vector, action)
+    with torch.set_grad_enabled(agent.config.trains_cnn("critic")):
+        seen = features(agent.critic_cnn, pixels)
+    q1, q2 = values(agent.critic, seen, vector, action)
     return CriticPass(F.mse_loss(q1, target) + F.mse_loss(q2, target), q1.detach().mean())
 
 
 def actor_pass(agent: TD3Agent, pixels: Tensor, vector: Tensor, stop: float) -> ActorPass:
     """The actor's loss; a component beyond `stop` counts as saturated."""
-    own, seen = features_of_two(agent.actor_cnn, agent.critic_cnn, pixels, only_first=True)
+    if agent.config.shares_cnn:
+        with torch.set_grad_enabled(agent.config.trains_cnn("actor")):
+            own = features(agent.actor_cnn, pixels)
+        seen = own.detach()
+    else:
+        own, seen = features_of_two(agent.actor_cnn, agent.critic_cnn, pixels, only_first=True)
     before = pre_tanh(agent.actor, own, vector)
     action = torch.tanh(before)
     value = first_value(agent.critic, seen, vector, action).mean()

@@ -65,17 +65,18 @@ class UpdateCycle:
     ) -> None:
         self.agent = agent
         a, config = agent, agent.config
-        critic = FlatParameters(a.critic_cnn, a.critic)
-        actor = FlatParameters(a.actor_cnn, a.actor)
+        self.critic, targets_of_critic = self._flatten("critic", config.critic_grad_clip)
+        self.actor, targets_of_actor = self._flatten("actor", config.actor_grad_clip)
+        critic, actor = self.critic.flat, self.actor.flat
         self._leaders = (critic.vector, actor.vector)
-        self._targets = (
-            FlatParameters(a.target_critic_cnn, a.target_critic).vector,
-            FlatParameters(a.target_actor_cnn, a.target_actor).vector,
-        )
-        self._average = FlatParameters(a.average_actor_cnn, a.average_actor).vector
-        layers = len(list(a.critic_cnn.parameters()))
-        self.critic = FlatAdam(critic, a.optimizers["critic"], layers, config.critic_grad_clip)
-        self.actor = FlatAdam(actor, a.optimizers["actor"], layers, config.actor_grad_clip)
+        self._targets = (targets_of_critic.vector, targets_of_actor.vector)
+        if config.trains_cnn("actor"):
+            self._averages = [FlatParameters(a.average_actor_cnn, a.average_actor).vector]
+            self._averaged = [actor.vector]
+        else:
+            averages = FlatParameters(a.average_actor_cnn), FlatParameters(a.average_actor)
+            self._averages = [flat.vector for flat in averages]
+            self._averaged = [critic.vector[: self.critic.split], actor.vector]
         device, dtype = critic.vector.device, critic.vector.dtype
         self._scale = torch.full((), _SCALES[precision], device=device, dtype=dtype)
         self._scales = precision == "float16"
@@ -90,6 +91,14 @@ class UpdateCycle:
         self._follow = fused(follow, compile_)
         self._corrections = fused(bias_corrections, compile_)
         self._count = fused(count_step, compile_)
+
+    def _flatten(self, name: str, limit: float) -> tuple[FlatAdam, FlatParameters]:
+        """What a loss trains, with its optimiser, and the targets of that."""
+        agent, networks = self.agent, self.agent.trained_by(name)
+        flat = FlatParameters(*(getattr(agent, network) for network in networks))
+        targets = FlatParameters(*(getattr(agent, f"target_{network}") for network in networks))
+        of_cnn = len(flat.parameters) - len(list(getattr(agent, name).parameters()))
+        return FlatAdam(flat, agent.optimizers[name], of_cnn, limit), targets
 
     def run(self, draw: Draw, noise: Tensor) -> None:
         """One cycle.
@@ -117,7 +126,7 @@ class UpdateCycle:
         with torch.no_grad():
             config = agent.config
             self._follow(self._targets, self._leaders, config.tau)
-            self._follow((self._average,), self._leaders[1:], 1.0 - config.actor_average_decay)
+            self._follow(self._averages, self._averaged, 1.0 - config.actor_average_decay)
             figures = [critic.loss, critic.q_mean, target[part].mean(), *critic_norms]
             figures += [*actor, *actor_norms]
             self.figures.copy_(torch.stack([figure.detach() for figure in figures]))
