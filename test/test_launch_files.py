@@ -23,6 +23,7 @@ from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.program import DrivingProgram, EvaluationProgram, TrainingProgram
 from td3_driving.cli.main import parser
 from td3_driving.cli.settings import change_by_text, load_settings
+from td3_driving.configuration import config_file
 from td3_driving.launching.arguments import ARGUMENTS, Mode, defaults
 from td3_driving.launching.plan import (
     MODE_PARAMETERS,
@@ -37,7 +38,6 @@ from td3_driving.learning.policy import Policy
 from td3_driving.learning.policy_file import save_policy
 from td3_driving.parameters import ParameterError
 from td3_driving.ros import topics
-from td3_driving.ros.middleware import config_file
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 FOLDER = Path(__file__).parents[1] / "launch"

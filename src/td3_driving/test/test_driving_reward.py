@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from td3_driving.driving import reward
-from td3_driving.driving.reward import RewardConfig, RewardTerms, TickFacts, average
+from td3_driving.driving.reward_terms import RewardConfig, RewardTerms, TickFacts, average
 
 CONFIG = RewardConfig()
 FACTS = st.builds(
@@ -98,18 +98,18 @@ def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("own_registry")
 def test_a_reward_of_ones_own_is_known_by_its_name() -> None:
-    @reward.register("kendall")
+    @reward.register("own")
     def distance_until_takeover(facts: TickFacts, config: RewardConfig) -> RewardTerms:
         return RewardTerms({"distance": facts.speed_along_mps})
 
-    chosen: Callable[[TickFacts, RewardConfig], RewardTerms] = reward.reward_function("kendall")
+    chosen: Callable[[TickFacts, RewardConfig], RewardTerms] = reward.reward_function("own")
     assert chosen(TickFacts(3.0, 0.0, 0.0), CONFIG).total == 3.0
     with pytest.raises(ValueError, match="exists already"):
         reward.register("mul")(distance_until_takeover)
 
 
 def test_an_unknown_reward_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match=r"'mull' is unknown; there are add, mul"):
+    with pytest.raises(ValueError, match=r"'mull' is unknown; there are add, default, ken"):
         reward.reward_function("mull")
 
 

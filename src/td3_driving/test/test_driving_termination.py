@@ -54,7 +54,7 @@ def test_facing_backwards_ends_the_value(side: float) -> None:
 
 
 def test_a_collision_ends_the_value() -> None:
-    ending = monitor().update(state(DT_S), position(), collided=True)
+    ending = monitor().update(state(DT_S), position(), hits=("vehicle.audi.tt",))
     assert ending is not None and ending.reason is EpisodeEnd.COLLISION and ending.terminated
 
 
@@ -110,6 +110,7 @@ def test_reasons_are_plain_words_for_messages() -> None:
         "wrong_way",
         "stuck",
         "collision",
+        "red_light",
         "time_limit",
         "route_done",
         "fault",

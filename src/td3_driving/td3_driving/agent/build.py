@@ -12,9 +12,10 @@ from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.program import DrivingProgram, EvaluationProgram, Program, TrainingProgram
 from td3_driving.agent.run_folder import RunFolder
 from td3_driving.agent.runner import Runner
+from td3_driving.agent.task import driving_task, resolved
 from td3_driving.agent.trainer import OnlineTrainer
 from td3_driving.agent.types import Driver
-from td3_driving.driving.reward import reward_function
+from td3_driving.driving.tasks import load_task
 from td3_driving.learning.policy_file import load_policy
 
 SIGHT = ("action_repeat", "waypoint_mode", "waypoint_count", "waypoint_spacing_m")
@@ -25,7 +26,7 @@ def learning_starts(parameters: AgentParameters) -> int:
     """Decisions before the first update: as set, but at most a tenth of the run's."""
     if not parameters.steps:
         return parameters.learning_starts
-    tenth = parameters.steps // parameters.action_repeat // 10
+    tenth = parameters.steps // driving_task(parameters).action_repeat // 10
     return max(2, min(parameters.learning_starts, tenth))
 
 
@@ -42,9 +43,9 @@ def make_runner(
     Raises:
         ValueError, RunFolderError, FileNotFoundError, LearningError: each says what and why.
     """
-    reward_function(parameters.reward)
     if parameters.mode == "train":
-        return _training_runner(parameters, config or {"td3_agent": asdict(parameters)})
+        config = config or {"td3_agent": asdict(parameters)}
+        return _training_runner(resolved(parameters), config)
     parameters, driver = load_driver(parameters)
     program: Program = (
         EvaluationProgram(parameters)
@@ -58,7 +59,7 @@ def load_driver(parameters: AgentParameters) -> tuple[AgentParameters, Driver]:
     """The driver that the policy parameter names, and the parameters as its observation needs them.
 
     Raises:
-        ValueError: no policy was named.
+        ValueError: no policy was named, or it was trained for another task than the one asked for.
         FileNotFoundError, LearningError: it can't be loaded.
     """
     if not parameters.policy:
@@ -67,10 +68,17 @@ def load_driver(parameters: AgentParameters) -> tuple[AgentParameters, Driver]:
         )
     driver: Driver | None = baseline(parameters.policy, parameters.seed)
     if driver is not None:
-        return parameters, driver
+        return resolved(parameters), driver
     policy, info = load_policy(policy_file(parameters.policy))
+    learned = str(info.task.get("task", ""))
+    if parameters.task and learned and load_task(parameters.task).name != load_task(learned).name:
+        raise ValueError(
+            f"policy {parameters.policy} was trained for the task {learned}, not for "
+            f"{parameters.task}; leave the task out, or choose another policy"
+        )
     sight = {name: info.task[name] for name in SIGHT if name in info.task}
-    return replace(parameters, **sight), LearnedDriver(policy)
+    task = parameters.task or learned
+    return resolved(replace(parameters, task=task, **sight)), LearnedDriver(policy)
 
 
 def _training_runner(

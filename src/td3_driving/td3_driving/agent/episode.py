@@ -2,54 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.types import Assignment, Sight, StepReport, Tick
+from td3_driving.driving.infractions import InfractionCounter, collision_kind
+from td3_driving.driving.lights import Light, RedLightWatch
 from td3_driving.driving.observation import vector
-from td3_driving.driving.reward import (
-    RewardConfig,
-    RewardTerms,
-    TickFacts,
-    average,
-    reward_function,
-)
+from td3_driving.driving.reward import reward_function
+from td3_driving.driving.reward_terms import RewardTerms, TickFacts, average
 from td3_driving.driving.route import Route
-from td3_driving.driving.termination import Ending, EndRules, EpisodeEnd, EpisodeMonitor
-from td3_driving.driving.waypoint_noise import WaypointNoise, WaypointNoiseConfig
-from td3_driving.evaluation.records import EpisodeRecord
+from td3_driving.driving.tasks import DrivingTask
+from td3_driving.driving.termination import AT_FAULT, Ending, EpisodeEnd, EpisodeMonitor
+from td3_driving.driving.waypoint_noise import WaypointNoise
+from td3_driving.evaluation.records import EpisodeRecord, Infraction
+
+_QUEUE_M = 8.0
+"""Whoever stands this close behind somebody is waiting, not stuck."""
 
 
 class EpisodeInProgress:
     """Follows one episode from its first tick.
 
     Args:
-        parameters: Of the agent.
+        task: What is seen and earned, and what ends it.
         assignment: What is driven.
         route: Its path.
         first: The tick that the reset led to.
     """
 
     def __init__(
-        self, parameters: AgentParameters, assignment: Assignment, route: Route, first: Tick
+        self, task: DrivingTask, assignment: Assignment, route: Route, first: Tick
     ) -> None:
         self.assignment = assignment
         self.route = route
         self.number = first.episode
-        self._parameters = parameters
-        self._reward = reward_function(parameters.reward)
-        self._reward_config = RewardConfig(target_speed_mps=parameters.target_speed_mps)
+        self._task = task
+        self._reward = reward_function(task.reward)
         # Waypoints seen through a GPS's drift change with the episode, the same for the same plan.
-        self._noise = WaypointNoise(
-            WaypointNoiseConfig(mode=parameters.waypoint_mode),  # type: ignore[arg-type]
-            assignment.plan.seed,
-        )
+        self._noise = WaypointNoise(task.waypoints, assignment.plan.seed)
         state = first.state
         self._position = route.locate(state.x_m, state.y_m, state.yaw_rad, near_s_m=0.0)
-        rules = EndRules(
-            time_limit_s=assignment.plan.duration_s, distance_m=assignment.plan.distance_m
-        )
+        plan = assignment.plan
+        rules = replace(task.ends, time_limit_s=plan.duration_s, distance_m=plan.distance_m)
         self._monitor = EpisodeMonitor(rules, state, self._position)
+        self._red_lights = RedLightWatch()
+        self._red_lights.update(first.light, 0.0)
+        self._counter = InfractionCounter()
         self._tick = first
         self._steer = 0.0
         self._dt_s = 0.0
@@ -59,6 +59,7 @@ class EpisodeInProgress:
         self.speeds_mps = [state.speed_mps]
         self.episode_return = 0.0
         self.term_sums: dict[str, float] = {}
+        self.infractions: list[Infraction] = []
         self.ending: Ending | None = None
 
     @property
@@ -76,7 +77,7 @@ class EpisodeInProgress:
         """The distance that makes the episode complete."""
         if self.assignment.plan.distance_m is not None:
             return self.assignment.plan.distance_m
-        return self._parameters.target_speed_mps * self.assignment.plan.duration_s
+        return self._task.target_speed_mps * self.assignment.plan.duration_s
 
     @property
     def completion(self) -> float:
@@ -86,16 +87,15 @@ class EpisodeInProgress:
     @property
     def at_decision(self) -> bool:
         """Whether the next tick needs a new decision."""
-        return self._tick.step % self._parameters.action_repeat == 0
+        return self._tick.step % self._task.action_repeat == 0
 
     def see(self) -> Sight:
         """What a driver may look at now. Call it once per decision: the waypoint noise moves on."""
-        state = self._tick.state
-        parameters = self._parameters
+        state, task = self._tick.state, self._task
         exact = self.route.waypoints_ahead(
-            state, self._monitor.s_m, parameters.waypoint_count, parameters.waypoint_spacing_m
+            state, self._monitor.s_m, task.waypoint_count, task.waypoint_spacing_m
         )
-        seen = self._noise.apply(exact, state.yaw_rad, self._dt_s * parameters.action_repeat)
+        seen = self._noise.apply(exact, state.yaw_rad, self._dt_s * task.action_repeat)
         return Sight(self._tick.stack, vector(state, self._steer, seen), state, exact)
 
     def advance(self, tick: Tick, steer: float, last: bool = False) -> StepReport:
@@ -111,7 +111,16 @@ class EpisodeInProgress:
         position = self._position = self.route.locate(
             state.x_m, state.y_m, state.yaw_rad, near_s_m=self._monitor.s_m
         )
-        ending = self._monitor.update(state, position, tick.collisions > 0)
+        light = tick.light if self._task.traffic.lights else Light.NONE
+        queueing = tick.gap_m is not None and tick.gap_m < _QUEUE_M
+        ending = self._monitor.update(
+            state,
+            position,
+            tick.hits,
+            self._red_lights.update(light, state.speed_mps),
+            waiting=queueing or light in (Light.RED, Light.YELLOW),
+        )
+        self._note_infractions(tick)
         if ending is not None and (ending.terminated or self.at_decision):
             self.ending = ending
         if last and self.ending is None:
@@ -123,8 +132,11 @@ class EpisodeInProgress:
                 position.heading_error_rad,
                 steer - self._steer,
                 self.ending is not None and self.ending.terminated,
+                tick.gap_m,
+                light is Light.RED,
+                self.ending is not None and self.ending.reason in AT_FAULT,
             ),
-            self._reward_config,
+            self._task.reward_parameters,
         )
         self._steer = steer
         self._decision.append(terms)
@@ -141,6 +153,14 @@ class EpisodeInProgress:
             self.term_sums[name] = self.term_sums.get(name, 0.0) + value
         return self._report(terms)
 
+    def _note_infractions(self, tick: Tick) -> None:
+        kinds = [kind for kind in self._monitor.broken if kind != EpisodeEnd.COLLISION.value]
+        kinds += [collision_kind(hit) for hit in tick.hits]
+        self.infractions += [
+            Infraction(kind, self._monitor.elapsed_s)
+            for kind in self._counter.update(kinds, tick.state.stamp_s)
+        ]
+
     def fail(self, detail: str) -> None:
         """Ends the episode from outside, by a fault."""
         self.ending = Ending(EpisodeEnd.FAULT, detail)
@@ -155,13 +175,15 @@ class EpisodeInProgress:
         """The driven episode for the metrics; None if it ended before its first tick."""
         if not self._track or self.ending is None:
             return None
+        s_m, lateral_m, heading_rad, speed_mps, yaw_rate, steer, x_m, y_m = np.array(self._track).T
         return EpisodeRecord(
-            *np.array(self._track).T,
+            s_m, lateral_m, heading_rad, speed_mps, yaw_rate, steer, x_m, y_m,
             tick_s=self._dt_s,
             distance_m=self.planned_m,
-            target_speed_mps=self._parameters.target_speed_mps,
+            target_speed_mps=self._task.target_speed_mps,
             reason=self.ending.reason,
-        )
+            infractions=tuple(self.infractions),
+        )  # fmt: skip
 
     def _report(self, terms: RewardTerms) -> StepReport:
         ending, position = self.ending, self._position
@@ -177,7 +199,7 @@ class EpisodeInProgress:
             truncated=ending is not None and ending.truncated,
             reason=ending.reason.value if ending is not None else "",
             waypoints=self.route.waypoints_ahead(
-                self._tick.state, position.s_m, self._parameters.waypoint_count,
-                self._parameters.waypoint_spacing_m,
+                self._tick.state, position.s_m, self._task.waypoint_count,
+                self._task.waypoint_spacing_m,
             ),
         )  # fmt: skip

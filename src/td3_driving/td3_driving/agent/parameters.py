@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from td3_driving.driving.episodes import MAP_SPLIT
 from td3_driving.parameters import parameter
 
+AS_THE_TASK = "task"
+"""What a text says that is left to the task; a number says 0."""
+
 
 @dataclass(frozen=True)
 class AgentParameters:
@@ -27,22 +30,41 @@ class AgentParameters:
     run_dir: str = parameter("", "folder of the run; empty: nothing is written")
     resume: bool = parameter(False, "go on from the newest whole checkpoint in run_dir")
 
-    # Where to drive.
-    kind: str = parameter("circuit", "kind of procedural maps", choices=("circuit", "town"))
-    map: str = parameter("", "one fixed map, such as Town02; empty: procedural maps by seed")
+    # Where to drive, and what counts: the task, and what shall differ from it.
+    task: str = parameter(
+        "", "name of the task, or its .yaml file; empty: the policy's, or lane_keeping"
+    )
+    kind: str = parameter(
+        AS_THE_TASK,
+        "kind of procedural maps; task: as the task says",
+        choices=(AS_THE_TASK, "circuit", "town", "mixed"),
+    )
+    map: str = parameter("", "one fixed map, such as Town02; empty: as the task says")
     training_maps: int = parameter(1000, "procedural maps to train on", "", 1, 100_000)
     episodes_per_map: int = parameter(8, "episodes before another map is loaded", "", 1, 10**6)
-    episode_s: float = parameter(30.0, "length of a training episode", "s", 1.0, 3600.0)
+    episode_s: float = parameter(
+        0.0, "length of a training episode; 0: as the task says", "s", 0.0, 3600.0
+    )
 
     # What the agent sees and earns.
-    action_repeat: int = parameter(2, "ticks that one decision holds", "", 1, 20)
-    waypoint_mode: str = parameter(
-        "none", "waypoints in the observation", choices=("full", "noisy", "none")
+    action_repeat: int = parameter(
+        0, "ticks that one decision holds; 0: as the task says", "", 0, 20
     )
-    waypoint_count: int = parameter(25, "waypoints in the observation", "", 1, 200)
-    waypoint_spacing_m: float = parameter(2.0, "spacing of the waypoints", "m", 0.1, 50.0)
-    reward: str = parameter("mul", "name of the reward function")
-    target_speed_mps: float = parameter(8.0, "speed with the highest reward", "m/s", 0.5, 50.0)
+    waypoint_mode: str = parameter(
+        AS_THE_TASK,
+        "waypoints in the observation; task: as the task says",
+        choices=(AS_THE_TASK, "full", "noisy", "none"),
+    )
+    waypoint_count: int = parameter(
+        0, "waypoints in the observation; 0: as the task says", "", 0, 200
+    )
+    waypoint_spacing_m: float = parameter(
+        0.0, "spacing of the waypoints; 0: as the task says", "m", 0.0, 50.0
+    )
+    reward: str = parameter(AS_THE_TASK, "name of the reward function; task: as the task says")
+    target_speed_mps: float = parameter(
+        0.0, "speed with the highest reward; 0: as the task says", "m/s", 0.0, 50.0
+    )
 
     # How it learns: TD3.
     learning: str = parameter(

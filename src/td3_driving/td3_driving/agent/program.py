@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from td3_driving.agent.parameters import AgentParameters
+from td3_driving.agent.task import driving_task
 from td3_driving.agent.types import Assignment, Purpose
 from td3_driving.driving.episodes import MAP_SPLIT, EpisodePlan, evaluation_plan, training_plan
 from td3_driving.evaluation.metrics import EpisodeScore
@@ -36,8 +37,11 @@ class Program(Protocol):
 
 def held_out_plan(parameters: AgentParameters, seeds: range, index: int) -> EpisodePlan:
     """The index-th scored episode on held-out map seeds, or on the fixed map to be scored on."""
-    plan = evaluation_plan(seeds, index, parameters.kind)  # type: ignore[arg-type]
-    return replace(plan, map=parameters.test_map) if parameters.test_map else plan
+    task = driving_task(parameters)
+    plan = evaluation_plan(
+        seeds, index, task.kind, task.evaluation.duration_s, task.evaluation.distance_m
+    )
+    return replace(plan, map=parameters.test_map or task.map or plan.map)
 
 
 def test_seeds(parameters: AgentParameters) -> range:
@@ -102,6 +106,7 @@ class TrainingProgram:
 
     def __init__(self, parameters: AgentParameters, closing_test: bool) -> None:
         self._parameters = parameters
+        self._task = driving_task(parameters)
         self._test_assignments = _test_assignments(parameters)
         self.closing_test = closing_test
         self._queue: deque[Assignment] = deque()
@@ -148,11 +153,11 @@ class TrainingProgram:
             return self._queue.popleft()
         if progress >= 1.0:
             return None
-        p = self._parameters
-        pool: range | str = p.map or range(p.training_maps)
+        p, task = self._parameters, self._task
+        pool: range | str = task.map or range(p.training_maps)
         plan = training_plan(
-            p.seed, self.index, p.kind, pool, p.episodes_per_map, p.episode_s  # type: ignore[arg-type]
-        )  # fmt: skip
+            p.seed, self.index, task.kind, pool, p.episodes_per_map, task.episode_s, task.starts
+        )
         self.index += 1
         return Assignment(Purpose.TRAIN, plan, "learner")
 
@@ -180,7 +185,7 @@ class TrainingProgram:
             self._selecting,
             candidate,
             sum(s.completion_pct for s in scores) / len(scores),
-            abs(mean_speed_mps - self._parameters.target_speed_mps),
+            abs(mean_speed_mps - self._task.target_speed_mps),
         )
         best = self.best
         self.selections.append(result)
@@ -250,9 +255,10 @@ class DrivingProgram:
 
     def next(self, progress: float) -> Assignment | None:
         """As Program.next."""
-        p = self._parameters
-        plan = held_out_plan(p, self._seeds, self._index)
-        plan = replace(plan, duration_s=DRIVE_S, distance_m=DRIVE_M, map=p.map or plan.map)
+        plan = held_out_plan(self._parameters, self._seeds, self._index)
+        plan = replace(
+            plan, duration_s=DRIVE_S, distance_m=DRIVE_M, map=self._parameters.map or plan.map
+        )
         self._index += 1
         return Assignment(Purpose.DRIVE, plan, "given")
 

@@ -21,6 +21,7 @@ from td3_driving.agent.episode import EpisodeInProgress
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.program import Program, TrainingProgram
 from td3_driving.agent.run_folder import RunFolder
+from td3_driving.agent.task import driving_task
 from td3_driving.agent.trainer import OnlineTrainer
 from td3_driving.agent.types import (
     Assignment,
@@ -83,6 +84,7 @@ class Runner:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.parameters = parameters
+        self._task = driving_task(parameters)
         self.program = program
         self.trainer = trainer
         self._folder = folder
@@ -113,7 +115,7 @@ class Runner:
         )
         self._measure()
         self.status.waiting_for = ""
-        self._episode = EpisodeInProgress(self.parameters, self._assignment, route, tick)
+        self._episode = EpisodeInProgress(self._task, self._assignment, route, tick)
         sight = self._episode.see()
         if self._assignment.purpose is Purpose.TRAIN and self.trainer is not None:
             self.trainer.begin(sight)

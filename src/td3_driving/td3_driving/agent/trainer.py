@@ -16,6 +16,7 @@ import torch
 from td3_driving.agent.drivers import LearnedDriver, RandomDriver
 from td3_driving.agent.keeping import LearnerKeeper
 from td3_driving.agent.parameters import AgentParameters
+from td3_driving.agent.task import driving_task
 from td3_driving.agent.types import Sight
 from td3_driving.driving.observation import vector_dim
 from td3_driving.learning.checkpoint import Saved
@@ -37,7 +38,7 @@ TOLD_FOR = 1000
 def td3_config(parameters: AgentParameters) -> TD3Config:
     """The learner's configuration of an agent's parameters."""
     return TD3Config(
-        vector_dim=vector_dim(parameters.waypoint_count),
+        vector_dim=vector_dim(driving_task(parameters).waypoint_count),
         gamma=parameters.gamma,
         tau=parameters.tau,
         policy_delay=parameters.policy_delay,

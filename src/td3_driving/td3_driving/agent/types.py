@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from td3_driving.driving.episodes import EpisodePlan
-from td3_driving.driving.reward import RewardTerms
+from td3_driving.driving.lights import Light
+from td3_driving.driving.reward_terms import RewardTerms
 from td3_driving.driving.vehicle import VehicleState
 
 
@@ -41,14 +42,18 @@ class Tick:
         step: Ticks since its reset, from 0.
         stack: uint8 (4, 84, 84), newest frame last.
         state: Motion of the vehicle.
-        collisions: How many there were in this tick.
+        hits: Blueprints of what the vehicle hit in this tick, such as vehicle.audi.tt.
+        light: The traffic light in force.
+        gap_m: Free way to who is ahead on the route; None: nobody is.
     """
 
     episode: int
     step: int
     stack: np.ndarray
     state: VehicleState
-    collisions: int
+    hits: tuple[str, ...] = ()
+    light: Light = Light.NONE
+    gap_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

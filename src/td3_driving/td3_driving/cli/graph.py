@@ -17,6 +17,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from td3_driving.agent.parameters import AgentParameters
+from td3_driving.agent.task import driving_task
 from td3_driving.cli.errors import GraphError
 from td3_driving.cli.settings import Settings, change, follow
 from td3_driving.nodes.carla_bridge import CarlaBridge
@@ -115,7 +117,8 @@ class Graph:
             self._executor = SingleThreadedExecutor()
             leaving.callback(self._executor.shutdown)
             settings, seed = self.settings, self.settings["td3_agent"]["seed"]
-            follow(settings, settings["td3_agent"]["action_repeat"])
+            task = driving_task(AgentParameters(**settings["td3_agent"]))
+            follow(settings, task.action_repeat)
             # First what can be wrong with a user's settings, then what takes time to start.
             self.agent = self._make(TD3AgentNode, "td3_agent", run_config=settings)
             leaving.callback(self.agent.destroy_node)

@@ -9,11 +9,11 @@ from typing import Any
 import yaml
 
 from td3_driving.agent.parameters import AgentParameters
+from td3_driving.configuration import config_file
 from td3_driving.nodes.bridge_parameters import BridgeParameters
 from td3_driving.nodes.control import ControlParameters
 from td3_driving.nodes.perception import PerceptionParameters
 from td3_driving.parameters import ParameterError, build
-from td3_driving.ros.middleware import config_file
 
 NODES: dict[str, type] = {
     "carla_bridge": BridgeParameters,

@@ -13,24 +13,29 @@ import numpy as np
 
 from td3_driving.driving.validation import require_finite, require_positive
 
-MapKind = Literal["circuit", "town"]
-_MAP_NAMES: dict[str, str] = {"circuit": "LiteCircuit", "town": "LiteTown"}
+MapKind = Literal["circuit", "town", "mixed"]
+_MAP_NAMES: dict[str, tuple[str, str]] = {
+    "circuit": ("LiteCircuit", "LiteCircuit"),
+    "town": ("LiteTown", "LiteTown"),
+    "mixed": ("LiteCircuit", "LiteTown"),
+}
+"""The maps of even and of odd seeds."""
 
 # Separate streams of random numbers, so that a change to one leaves the others as they were.
 _MAP_STREAM, _START_STREAM, _EVALUATION_STREAM = range(3)
 
 
-def map_name(kind: MapKind, map_seed: int) -> str:
-    """The name of a procedural map, such as ``LiteCircuit_7``.
+def map_name(kind: str, map_seed: int) -> str:
+    """The name of a procedural map, such as ``LiteCircuit_7``; mixed ones are odd towns.
 
     Raises:
         ValueError: an unknown kind or a negative seed.
     """
     if kind not in _MAP_NAMES:
-        raise ValueError(f"map kind {kind!r} is unknown; use {' or '.join(get_args(MapKind))}")
+        raise ValueError(f"map kind {kind!r} is unknown; use {', '.join(get_args(MapKind))}")
     if map_seed < 0:
         raise ValueError(f"map seed {map_seed} is negative; seeds start at 0")
-    return f"{_MAP_NAMES[kind]}_{map_seed}"
+    return f"{_MAP_NAMES[kind][map_seed % 2]}_{map_seed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,7 @@ _DEFAULT_STARTS = StartConfig()
 def training_plan(
     seed: int,
     index: int,
-    kind: MapKind,
+    kind: str,
     maps_pool: Sequence[int] | str,
     episodes_per_map: int = 10,
     duration_s: float = 30.0,
@@ -200,7 +205,7 @@ def training_plan(
 def evaluation_plan(
     map_seeds: Sequence[int],
     index: int,
-    kind: MapKind,
+    kind: str,
     duration_s: float = 60.0,
     distance_m: float = 300.0,
     split: MapSplit = MAP_SPLIT,

@@ -1,80 +1,15 @@
 """Rewards: pure functions of one tick, chosen by name.
 
 To add one, write a function of (TickFacts, RewardConfig) that returns RewardTerms, and decorate it
-with ``@register("its_name")``; every term it names is published and plotted.
+with ``@register("its_name")``; every term it names is published and plotted. Each is scaled so that
+a tick of perfect driving earns about ``RewardConfig.scale``, and adds ``RewardConfig.terminal``
+where an episode is terminated, unless it says otherwise.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from td3_driving.driving.validation import require_finite, require_positive
-
-
-@dataclass(frozen=True, slots=True)
-class RewardConfig:
-    """Parameters of the rewards. The defaults are the ones that learned fastest.
-
-    Args:
-        target_speed_mps: Speed along the route with the highest reward.
-        overspeed_slope: How much steeper the speed reward falls above the target than it rises.
-        lateral_limit_m: Offset at which ``mul``'s lateral factor is 0 and ``add``'s penalty full.
-        heading_limit_rad: Heading error at which the heading factor of ``mul`` is 0.
-        lateral_weight: Full lateral penalty of ``add``.
-        heading_weight: Penalty of ``add`` per radian of heading error, up to 1 rad.
-        steer_change_weight: Penalty per unit of change of the steering command.
-        scale: Applied to all of the above; keeps values near 10 at a discount of 0.99.
-        terminal: Added, unscaled, where an episode is terminated.
-    """
-
-    target_speed_mps: float = 8.0
-    overspeed_slope: float = 2.0
-    lateral_limit_m: float = 2.0
-    heading_limit_rad: float = 0.5
-    lateral_weight: float = 0.5
-    heading_weight: float = 0.5
-    steer_change_weight: float = 0.3
-    scale: float = 0.1
-    terminal: float = -1.0
-
-    def __post_init__(self) -> None:
-        require_finite(self)
-        require_positive(self, "target_speed_mps", "lateral_limit_m", "heading_limit_rad", "scale")
-
-
-@dataclass(frozen=True, slots=True)
-class TickFacts:
-    """What a reward may look at, after one tick.
-
-    Args:
-        speed_along_mps: Velocity along the route.
-        lateral_m: Offset from the route, positive to the left.
-        heading_error_rad: Vehicle heading minus route heading.
-        steer_change: Steering command of this tick minus that of the tick before.
-        terminated: Whether this tick ended the episode for good (not by truncation).
-    """
-
-    speed_along_mps: float
-    lateral_m: float
-    heading_error_rad: float
-    steer_change: float = 0.0
-    terminated: bool = False
-
-    def __post_init__(self) -> None:
-        require_finite(self)
-
-
-@dataclass(frozen=True, slots=True)
-class RewardTerms:
-    """A reward as named terms. Their sum is the reward, whichever the function."""
-
-    values: Mapping[str, float]
-
-    @property
-    def total(self) -> float:
-        """The reward."""
-        return math.fsum(self.values.values())
-
+from td3_driving.driving.reward_terms import RewardConfig, RewardTerms, TickFacts
 
 RewardFunction = Callable[[TickFacts, RewardConfig], RewardTerms]
 _REWARDS: dict[str, RewardFunction] = {}
@@ -103,31 +38,13 @@ def reward_function(name: str) -> RewardFunction:
         ValueError: there is none; the message lists those there are.
     """
     if name not in _REWARDS:
-        raise ValueError(f"reward {name!r} is unknown; there are {', '.join(sorted(_REWARDS))}")
+        raise ValueError(f"reward {name!r} is unknown; there are {', '.join(reward_names())}")
     return _REWARDS[name]
 
 
-def average(ticks: Sequence[RewardTerms]) -> RewardTerms:
-    """The reward of one decision from those of its ticks (an action repeat).
-
-    Terms are averaged, not summed, so that the scale of values doesn't depend on the repeat; the
-    terminal term is what it was, as it comes once per episode.
-
-    Args:
-        ticks: At least one, all of the same reward function.
-
-    Raises:
-        ValueError: no ticks.
-    """
-    if not ticks:
-        raise ValueError("a decision without ticks has no reward")
-    return RewardTerms(
-        {
-            name: math.fsum(tick.values[name] for tick in ticks)
-            / (1 if name == "terminal" else len(ticks))
-            for name in ticks[0].values
-        }
-    )
+def reward_names() -> list[str]:
+    """The names of all rewards, in alphabetical order."""
+    return sorted(_REWARDS)
 
 
 def _speed_reward(facts: TickFacts, config: RewardConfig) -> float:
@@ -136,10 +53,27 @@ def _speed_reward(facts: TickFacts, config: RewardConfig) -> float:
 
 
 def _scaled(facts: TickFacts, config: RewardConfig, **terms: float) -> RewardTerms:
-    terms["steer_change"] = -config.steer_change_weight * abs(facts.steer_change)
+    """The terms and those for others on the road, times the scale, and the terminal one."""
+    if config.gap_weight:
+        terms["gap"] = -config.gap_weight * _too_close(facts, config)
+    if config.light_weight:
+        speed = max(facts.speed_along_mps, 0.0) / config.target_speed_mps
+        terms["red_light"] = -config.light_weight * speed if facts.red_light else 0.0
     values = {name: config.scale * value for name, value in terms.items()}
     values["terminal"] = config.terminal if facts.terminated else 0.0
     return RewardTerms(values)
+
+
+def _too_close(facts: TickFacts, config: RewardConfig) -> float:
+    """1 at the bumper of what is ahead, 0 from the wanted distance on."""
+    if facts.gap_m is None:
+        return 0.0
+    wanted_m = config.gap_min_m + config.gap_headway_s * max(facts.speed_along_mps, 0.0)
+    return min(max(1.0 - facts.gap_m / wanted_m, 0.0), 1.0)
+
+
+def _steer_change(facts: TickFacts, config: RewardConfig) -> float:
+    return -config.steer_change_weight * abs(facts.steer_change)
 
 
 @register("mul")
@@ -158,6 +92,7 @@ def multiplied(facts: TickFacts, config: RewardConfig) -> RewardTerms:
         speed=speed,
         lateral=speed * (in_lane - 1.0),
         heading=speed * in_lane * (aligned - 1.0),
+        steer_change=_steer_change(facts, config),
     )
 
 
@@ -173,4 +108,73 @@ def added(facts: TickFacts, config: RewardConfig) -> RewardTerms:
         speed=_speed_reward(facts, config),
         lateral=-config.lateral_weight * min(abs(facts.lateral_m) / config.lateral_limit_m, 1.0),
         heading=-config.heading_weight * min(abs(facts.heading_error_rad), 1.0),
+        steer_change=_steer_change(facts, config),
     )
+
+
+@register("default")
+def by_factors(facts: TickFacts, config: RewardConfig) -> RewardTerms:
+    """Progress times how well the lane and the speed limit are kept, each factor in [0, 1].
+
+    clip(v / v*, -0.5, 1) (1 - |lat| / 2 m)+ (1 - |heading| / 90 deg)+ (1 - (v - v*)+ / 2.23)+, the
+    soft factors of CaRL (Jaeger et al. 2025, "CaRL: Learning Scalable Planning Policies with Simple
+    Rewards") on a dense progress. Every term but the first is what its factor takes away.
+    """
+    ahead = min(max(facts.speed_along_mps / config.target_speed_mps, -0.5), 1.0)
+    over_mps = max(facts.speed_along_mps - config.target_speed_mps, 0.0)
+    factors = {
+        "lateral": max(0.0, 1.0 - abs(facts.lateral_m) / config.lateral_limit_m),
+        "heading": max(0.0, 1.0 - abs(facts.heading_error_rad) / (math.pi / 2.0)),
+        "overspeed": max(0.0, 1.0 - over_mps / 2.23),
+    }
+    terms, left = {"progress": ahead}, ahead
+    for name, factor in factors.items():
+        terms[name] = left * (factor - 1.0)
+        left *= factor
+    return _scaled(facts, config, **terms, steer_change=_steer_change(facts, config))
+
+
+@register("progress")
+def progressed(facts: TickFacts, config: RewardConfig) -> RewardTerms:
+    """The way made along the route, up to the target speed, and nothing else.
+
+    The change of route completion, as CaRL (Jaeger et al. 2025) pays it without its soft factors.
+    """
+    share = facts.speed_along_mps / config.target_speed_mps
+    return _scaled(facts, config, progress=min(max(share, -1.0), 1.0))
+
+
+@register("roach")
+def coached(facts: TickFacts, config: RewardConfig) -> RewardTerms:
+    """(1 - |v - v*| / v_max) - |lat| / 2 - |heading| - 0.1 [|steer change| > 0.01].
+
+    v* is the target speed (v_max; 6 m/s in the paper), less the nearer something is ahead:
+    times clip(gap - 3 m, 0, 5 m) / 5 m, and 0 at a red light, so that waiting pays. A collision or
+    a run red light costs the speed in m/s besides the terminal -1. Roach (Zhang et al. 2021,
+    "End-to-End Urban Driving by Imitating a Reinforcement Learning Coach"; valeo_action.py).
+    """
+    share = 1.0 if facts.gap_m is None else min(max(facts.gap_m - 3.0, 0.0), 5.0) / 5.0
+    wanted_mps = 0.0 if facts.red_light else share * config.target_speed_mps
+    error = abs(facts.speed_along_mps - wanted_mps) / config.target_speed_mps
+    terms = _scaled(
+        facts,
+        config,
+        speed=1.0 - error,
+        lateral=-abs(facts.lateral_m) / 2.0,
+        heading=-abs(facts.heading_error_rad),
+        steer_change=-0.1 if abs(facts.steer_change) > 0.01 else 0.0,
+    )
+    # Scaled as the rest: what must not happen may not cost more than an episode earns.
+    fault = -config.scale * max(facts.speed_along_mps, 0.0) if facts.at_fault else 0.0
+    return RewardTerms({**terms.values, "fault": fault})
+
+
+@register("kendall")
+def until_taken_over(facts: TickFacts, config: RewardConfig) -> RewardTerms:
+    """Forward speed, until someone would have to take over; the end itself costs nothing.
+
+    Kendall et al. 2018, "Learning to Drive in a Day": the value is the distance driven until the
+    first infraction.
+    """
+    speed = config.scale * facts.speed_along_mps / config.target_speed_mps
+    return RewardTerms({"speed": speed, "terminal": 0.0})

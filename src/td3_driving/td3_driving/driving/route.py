@@ -160,6 +160,29 @@ class Route:
         body[:, 1] = cos * dy - sin * dx
         return body
 
+    def ahead(
+        self, points: NDArray[np.float64], s_m: float, reach_m: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Where points lie along and beside the part of the route ahead.
+
+        Args:
+            points: (n, 2) x, y in the map frame.
+            s_m: Where that part begins.
+            reach_m: How long it is.
+
+        Returns:
+            (n,) arc length of the nearest of the route's points, about half a metre apart, and
+            (n,) the distance from it.
+        """
+        first = min(max(int(s_m / self._step_m), 0), len(self._chords))
+        last = min(int((s_m + reach_m) / self._step_m) + 1, len(self._chords))
+        part = self._points[first : max(last, first) + 1]
+        gaps = points[:, None, :] - part[None, :, :]
+        squared = np.einsum("nmk,nmk->nm", gaps, gaps)
+        nearest = squared.argmin(axis=1)
+        distance = np.sqrt(squared[np.arange(len(points)), nearest])
+        return (first + nearest) * self._step_m, distance
+
     def pose_at(self, s_m: float, lateral_m: float = 0.0) -> tuple[float, float, float]:
         """x, y, yaw at an arc length (clipped to the route) and an offset to the left of it."""
         at = min(max(s_m, 0.0), self.length_m) / self._step_m

@@ -24,9 +24,9 @@ from launch.launch_description import LaunchDescription
 from launch_ros.actions import Node
 from launch_ros.substitutions import ExecutableInPackage
 
+from td3_driving.configuration import config_file
 from td3_driving.launching.arguments import ARGUMENTS, Mode
 from td3_driving.launching.plan import Command, NodeProcess, Plan, make_plan
-from td3_driving.ros.middleware import config_file
 
 SAVING_S = "120"
 """How long a process may take to end after SIGINT: the agent writes its whole replay memory."""

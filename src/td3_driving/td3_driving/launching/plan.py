@@ -12,11 +12,13 @@ from typing import Any
 import yaml
 
 from td3_driving.agent.parameters import AgentParameters
+from td3_driving.agent.task import driving_task
+from td3_driving.configuration import config_file
 from td3_driving.driving.episodes import map_name, training_plan
 from td3_driving.launching.arguments import Mode
 from td3_driving.parameters import ParameterError, build
 from td3_driving.ros import topics
-from td3_driving.ros.middleware import config_file, middleware_environment
+from td3_driving.ros.middleware import middleware_environment
 
 NODES = ("carla_bridge", "perception", "td3_agent", "control")
 AGENT = "td3_agent"
@@ -104,7 +106,7 @@ def make_plan(mode: Mode, values: Mapping[str, str], time_stamp: str) -> Plan:
 
     composed = values["composed"] == "true"
     followers = {
-        "perception": {"frame_stride": trained_action_repeat(agent["policy"], agent)},
+        "perception": {"frame_stride": trained_action_repeat(parameters)},
         "control": {"tick_s": settings["carla_bridge"]["fixed_delta_s"]},
     }
     last = merge(given, followers)
@@ -128,13 +130,13 @@ def merge(*sources: Parameters) -> Parameters:
     return merged
 
 
-def trained_action_repeat(policy: str, agent: Mapping[str, Any]) -> int:
-    """The agent's action_repeat, but for a policy the one that it was trained with.
+def trained_action_repeat(agent: AgentParameters) -> int:
+    """The task's action_repeat, but for a policy the one that it was trained with.
 
     Read from the file's own description, which needs no torch; a file that has none is left to the
     agent, which says what is wrong with it.
     """
-    path = Path(policy).expanduser()
+    path = Path(agent.policy).expanduser()
     file = path / "policy.safetensors" if path.is_dir() else path
     try:
         with file.open("rb") as stream:
@@ -142,16 +144,17 @@ def trained_action_repeat(policy: str, agent: Mapping[str, Any]) -> int:
             said = json.loads(stream.read(min(size, 1_000_000)))["__metadata__"]
         return int(json.loads(said["task"])["action_repeat"])
     except (OSError, ValueError, KeyError, TypeError):
-        return agent["action_repeat"]
+        return driving_task(agent).action_repeat
 
 
 def first_map(agent: AgentParameters) -> str:
     """The map of the agent's first episode, which the simulator may as well start with."""
+    task = driving_task(agent)
     if agent.mode == "train":
-        pool: range | str = agent.map or range(agent.training_maps)
-        return training_plan(agent.seed, 0, agent.kind, pool).map  # type: ignore[arg-type]
-    fixed = (agent.map if agent.mode == "drive" else "") or agent.test_map
-    return fixed or map_name(agent.kind, agent.test_first_seed)  # type: ignore[arg-type]
+        pool: range | str = task.map or range(agent.training_maps)
+        return training_plan(agent.seed, 0, task.kind, pool).map
+    fixed = (agent.map if agent.mode == "drive" else "") or agent.test_map or task.map
+    return fixed or map_name(task.kind, agent.test_first_seed)
 
 
 def read_parameters(file: str, namespace: str) -> Parameters:

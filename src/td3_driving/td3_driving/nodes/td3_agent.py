@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,7 +67,10 @@ class TD3AgentNode(Node):
         """Whether there is nothing left to drive."""
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._pairer = StampPairer(("frame", "observation", "odometry"))
-        self._events: dict[str, Counter[int]] = {"collision": Counter(), "lane_invasion": Counter()}
+        self._events: dict[str, defaultdict[int, list[str]]] = {
+            "collision": defaultdict(list),
+            "lane_invasion": defaultdict(list),
+        }
         self._waiting: dict[int, dict[str, Any]] = {}
         self._route: tuple[int, Route] | None = None
         self._driving: int | None = None
@@ -130,7 +133,7 @@ class TD3AgentNode(Node):
 
     def _on_event(self, name: str, message: Any) -> None:
         stamp = to_ns(message.header.stamp)
-        self._events[name][stamp] += 1
+        self._events[name][stamp].append(getattr(message, "other_actor_type", ""))
         self._handle(stamp)
 
     def _on_route(self, name: str, message: Any) -> None:
@@ -145,8 +148,8 @@ class TD3AgentNode(Node):
             return
         frame = parts["frame"]
         if (
-            self._events["collision"][stamp] < frame.collisions
-            or self._events["lane_invasion"][stamp] < frame.lane_invasions
+            len(self._events["collision"][stamp]) < frame.collisions
+            or len(self._events["lane_invasion"][stamp]) < frame.lane_invasions
             or (frame.step == 0 and (self._route is None or self._route[0] != stamp))
             # Until the answer has come, this may be the episode that was asked for.
             or self._asked is not None
@@ -155,12 +158,13 @@ class TD3AgentNode(Node):
         ):
             return
         self._waiting = {s: p for s, p in self._waiting.items() if s > stamp}
+        hits = tuple(self._events["collision"][stamp])
         for counts in self._events.values():
             for old in [s for s in counts if s <= stamp]:
                 del counts[old]
         if frame.episode == self._driving:
             self._require_next(frame)
-            self._step(stamp, frame, parts)
+            self._step(stamp, frame, parts, hits)
             # Only now: the time that we took ourselves is not the simulator's silence.
             self._last_tick_ns = self._steady.now().nanoseconds
         if frame.step == 0:
@@ -182,10 +186,8 @@ class TD3AgentNode(Node):
             )
         self._last_step = frame.step
 
-    def _step(self, stamp: int, frame: Any, parts: dict[str, Any]) -> None:
-        tick = Tick(
-            frame.episode, frame.step, parts["observation"], parts["odometry"], frame.collisions
-        )
+    def _step(self, stamp: int, frame: Any, parts: dict[str, Any], hits: tuple[str, ...]) -> None:
+        tick = Tick(frame.episode, frame.step, parts["observation"], parts["odometry"], hits)
         if frame.step == 0:
             assert self._route is not None
             reply: Reply = self.runner.begin(tick, self._route[1])

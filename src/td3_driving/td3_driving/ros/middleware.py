@@ -2,28 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from pathlib import Path
 
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
-
-SOURCE_CONFIG = Path(__file__).resolve().parents[4] / "config"
-
-
-def config_file(name: str) -> Path:
-    """A file of the config folder, installed or, in a source tree, beside src.
-
-    Raises:
-        FileNotFoundError: it is in neither place.
-    """
-    folders = [SOURCE_CONFIG]
-    with contextlib.suppress(PackageNotFoundError):
-        folders.insert(0, Path(get_package_share_directory("td3_driving")) / "config")
-    for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
-    raise FileNotFoundError(f"no {name} in {' or '.join(map(str, folders))}; build the workspace")
+from td3_driving.configuration import config_file
 
 
 def middleware_environment() -> dict[str, str]:

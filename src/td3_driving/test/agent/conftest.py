@@ -83,7 +83,7 @@ class World:
         state = VehicleState(self._time_s, self._x_m, self._y_m, self._yaw_rad, self._speed_mps)
         return Tick(
             self._episode, self._step, self._stack.push(frame, self._step == 0),
-            replace(state, **changes), 0,
+            replace(state, **changes),
         )  # fmt: skip
 
 

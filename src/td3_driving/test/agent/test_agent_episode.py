@@ -9,28 +9,29 @@ import numpy as np
 import pytest
 
 from td3_driving.agent.episode import EpisodeInProgress
-from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.types import Assignment, Purpose, Tick
 from td3_driving.driving.episodes import EpisodePlan
 from td3_driving.driving.route import Route
+from td3_driving.driving.tasks import DrivingTask
 from td3_driving.driving.termination import EpisodeEnd
 from td3_driving.driving.vehicle import VehicleState
+from td3_driving.driving.waypoint_noise import WaypointNoiseConfig
 
 PLAN = EpisodePlan("LiteCircuit_1", 1, 0.0, 0.0, 0.0, duration_s=1.0, distance_m=None)
 ROUTE = Route([(0.0, 0.0), (200.0, 0.0)])
 STACK = np.zeros((4, 84, 84), np.uint8)
 
 
-def tick(step: int, collisions: int = 0, **state: float) -> Tick:
+def tick(step: int, hits: tuple[str, ...] = (), **state: float) -> Tick:
     """A tick at 8 m/s along x, as far as `state` does not say otherwise."""
     motion = VehicleState(0.05 * step, 0.4 * step, 0.0, 0.0, 8.0)
-    return Tick(1, step, STACK, replace(motion, **state), collisions)
+    return Tick(1, step, STACK, replace(motion, **state), hits)
 
 
 def begin(action_repeat: int = 4, **plan: Any) -> EpisodeInProgress:
-    parameters = AgentParameters(action_repeat=action_repeat)
+    task = DrivingTask(action_repeat=action_repeat)
     assignment = Assignment(Purpose.TRAIN, replace(PLAN, **plan), "learner")
-    return EpisodeInProgress(parameters, assignment, ROUTE, tick(0))
+    return EpisodeInProgress(task, assignment, ROUTE, tick(0))
 
 
 def test_a_truncation_waits_for_the_end_of_a_decision() -> None:
@@ -43,7 +44,7 @@ def test_a_truncation_waits_for_the_end_of_a_decision() -> None:
 
 def test_a_termination_waits_for_nothing() -> None:
     episode = begin()
-    report = episode.advance(tick(1, collisions=1), 0.0)
+    report = episode.advance(tick(1, hits=("static.wall",)), 0.0)
     assert (report.terminated, report.truncated, report.reason) == (True, False, "collision")
     assert episode.ending is not None and not episode.at_decision
 
@@ -64,7 +65,7 @@ def test_a_decision_earns_the_mean_of_its_ticks_and_the_whole_of_its_end() -> No
     ]
     assert episode.take_reward() == pytest.approx(np.mean(totals))
     driving = episode.advance(tick(5), 0.0).terms
-    crash = episode.advance(tick(6, collisions=1), 0.0).terms
+    crash = episode.advance(tick(6, hits=("static.wall",)), 0.0).terms
     assert crash.values["terminal"] == -1.0
     expected = np.mean([driving.total, crash.total + 1.0]) - 1.0
     assert episode.take_reward() == pytest.approx(expected)
@@ -107,9 +108,9 @@ def test_completion_is_of_the_planned_distance_or_of_what_the_target_speed_allow
 
 
 def test_a_driver_sees_the_last_steering_and_the_way_ahead_in_the_body_frame() -> None:
-    parameters = AgentParameters(waypoint_mode="full", waypoint_count=3, waypoint_spacing_m=2.0)
+    task = DrivingTask(waypoints=WaypointNoiseConfig("full"), waypoint_count=3)
     assignment = Assignment(Purpose.TRAIN, PLAN, "learner")
-    episode = EpisodeInProgress(parameters, assignment, ROUTE, tick(0))
+    episode = EpisodeInProgress(task, assignment, ROUTE, tick(0))
     episode.advance(tick(1, y_m=0.5), 0.25)
     sight = episode.see()
     assert sight.vector.shape == (3 + 6,) and sight.vector[2] == np.float32(0.25)

@@ -17,8 +17,8 @@ from td3_driving.cli.settings import (
     follow,
     load_settings,
 )
+from td3_driving.configuration import config_file
 from td3_driving.parameters import ParameterError, build, yaml_text
-from td3_driving.ros.middleware import config_file
 
 NUMBERS = [
     pytest.param(node, field, id=f"{node}.{field.name}")
@@ -67,7 +67,7 @@ def test_what_is_not_finite_is_refused(value: float) -> None:
         ("gamma", 1, r"must be float, got int 1 \(write 1.0, not 1\)"),
         ("resume", 1, "must be bool, got int 1"),
         ("map", None, "must be str, got NoneType None"),
-        ("kind", "motorway", "must be one of circuit, town; got 'motorway'"),
+        ("kind", "motorway", "must be one of task, circuit, town, mixed; got 'motorway'"),
     ],
 )
 def test_a_wrong_type_or_choice_is_refused_by_name(

@@ -297,7 +297,7 @@ def test_a_policy_drives_with_the_observation_it_was_trained_with(make_run, tmp_
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"reward": "fast"}, "reward 'fast' is unknown; there are add, mul"),
+        ({"reward": "fast"}, "reward 'fast' is unknown; there are add, default, kendall, mul"),
         ({"policy": "random"}, "mode train learns a new policy"),
         ({"resume": True}, "resume needs the run's folder"),
         ({"mode": "drive"}, "mode drive needs a policy"),
