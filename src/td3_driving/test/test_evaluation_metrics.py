@@ -26,6 +26,7 @@ def record(
         steer=np.zeros(steps),
         x_m=np.linspace(0.0, driven_m, steps),
         y_m=np.zeros(steps),
+        yaw_rad=np.zeros(steps),
         tick_s=0.05,
         distance_m=300.0,
         target_speed_mps=8.0,

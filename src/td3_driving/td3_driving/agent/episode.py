@@ -144,6 +144,7 @@ class EpisodeInProgress:
             (
                 position.s_m, position.lateral_m, position.heading_error_rad, state.speed_mps,
                 state.yaw_rate_radps, steer, state.x_m, state.y_m,
+                state.yaw_rad,
             )
         )  # fmt: skip
         self.xy.append((state.x_m, state.y_m))

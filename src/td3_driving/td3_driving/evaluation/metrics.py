@@ -15,8 +15,8 @@ from td3_driving.evaluation.intervals import Clusters, Interval, student
 from td3_driving.evaluation.leaderboard import driving_score
 from td3_driving.evaluation.records import EpisodeRecord
 
-ENDING_INFRACTIONS = frozenset({EpisodeEnd.COLLISION, EpisodeEnd.OFF_LANE, EpisodeEnd.WRONG_WAY})
-"""Ends that are infractions. Standing still for too long is a failure, but harms nobody."""
+ENDING_INFRACTIONS = frozenset({"collision", "red_light", "off_lane", "wrong_way"})
+"""Ends that are infractions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,18 @@ class EpisodeScore:
 
 def score(record: EpisodeRecord) -> EpisodeScore:
     """Score one episode."""
-    infractions = Counter(infraction.kind for infraction in record.infractions)
-    if record.reason in ENDING_INFRACTIONS and not infractions:
+    # Standing still for too long is a failure, but harms nobody.
+    infractions = Counter(
+        infraction.kind
+        for infraction in record.infractions
+        if infraction.kind != EpisodeEnd.STUCK.value
+    )
+    if record.reason.value in ENDING_INFRACTIONS and not infractions:
         infractions[record.reason.value] = 1
     # Arriving is the monitor's judgement: it allows a small gap before a route's end.
     arrived = (
         record.reason is EpisodeEnd.ROUTE_DONE or record.driven_m >= record.distance_m
-    ) and record.reason not in ENDING_INFRACTIONS
+    ) and record.reason.value not in ENDING_INFRACTIONS
     completion_pct = 100.0 * (1.0 if arrived else min(1.0, record.driven_m / record.distance_m))
     deviation_m = np.abs(record.lateral_m)
     off_target = record.speed_mps - record.target_speed_mps

@@ -36,6 +36,7 @@ class EpisodeRecord:
         steer: Steering command, [-1, 1], positive to the right.
         x_m: Position in the map frame.
         y_m: Position in the map frame.
+        yaw_rad: Heading in the map frame.
         tick_s: Simulation time between two entries.
         distance_m: Planned distance along the route.
         target_speed_mps: The speed that was asked for.
@@ -55,6 +56,7 @@ class EpisodeRecord:
     steer: NDArray[np.floating]
     x_m: NDArray[np.floating]
     y_m: NDArray[np.floating]
+    yaw_rad: NDArray[np.floating]
     tick_s: float
     distance_m: float
     target_speed_mps: float
