@@ -24,7 +24,14 @@ setup(
     maintainer="td3_driving developers",
     maintainer_email="maintainers@td3-driving.example",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={NAME: ["py.typed", "evaluation/report/page.*", "view/*.html"]},
+    package_data={
+        NAME: [
+            "py.typed",
+            "evaluation/report/page.html",
+            "evaluation/report/page.css",
+            "view/*.html",
+        ]
+    },
     python_requires=">=3.10,<3.13",
     install_requires=["setuptools"],
     zip_safe=False,

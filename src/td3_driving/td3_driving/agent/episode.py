@@ -176,9 +176,11 @@ class EpisodeInProgress:
         """The driven episode for the metrics; None if it ended before its first tick."""
         if not self._track or self.ending is None:
             return None
-        s_m, lateral_m, heading_rad, speed_mps, yaw_rate, steer, x_m, y_m = np.array(self._track).T
+        s_m, lateral_m, heading_rad, speed_mps, yaw_rate, steer, x_m, y_m, yaw = np.array(
+            self._track
+        ).T
         return EpisodeRecord(
-            s_m, lateral_m, heading_rad, speed_mps, yaw_rate, steer, x_m, y_m,
+            s_m, lateral_m, heading_rad, speed_mps, yaw_rate, steer, x_m, y_m, yaw,
             tick_s=self._dt_s,
             distance_m=self.planned_m,
             target_speed_mps=self._task.target_speed_mps,
