@@ -25,12 +25,24 @@ Observation = Mapping[str, np.ndarray]
 
 
 class Policy:
-    """An actor and its CNN, frozen, on the CPU. Acting and loading may be in different threads."""
+    """An actor and its CNN, frozen. Acting and loading may be in different threads.
 
-    def __init__(self, config: TD3Config, actor_cnn: NatureCNN | NoCNN, actor: Actor) -> None:
-        self.config = config
-        self.actor_cnn = copy.deepcopy(actor_cnn).cpu().eval().requires_grad_(False)
-        self.actor = copy.deepcopy(actor).cpu().eval().requires_grad_(False)
+    Args:
+        config: of the learner.
+        actor_cnn, actor: to be copied.
+        device: where it acts.
+    """
+
+    def __init__(
+        self,
+        config: TD3Config,
+        actor_cnn: NatureCNN | NoCNN,
+        actor: Actor,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.config, self._device = config, torch.device(device)
+        self.actor_cnn = copy.deepcopy(actor_cnn).to(device).eval().requires_grad_(False)
+        self.actor = copy.deepcopy(actor).to(device).eval().requires_grad_(False)
         self._lock = threading.Lock()
 
     @classmethod
@@ -44,6 +56,7 @@ class Policy:
     ) -> np.ndarray:
         """As TD3Agent.select_action."""
         tensors, is_batch = observation_tensors(obs, self.config)
+        tensors = {name: tensor.to(self._device) for name, tensor in tensors.items()}
         with self._lock, torch.inference_mode():
             state = tensors["vector"]
             if "image" in tensors:
@@ -113,7 +126,7 @@ def finish_action(action: Tensor, is_batch: bool, noise: np.ndarray | None) -> n
         ShapeError: the noise has another shape than the action.
         NonFiniteError: the noise is not finite.
     """
-    result = action.numpy() if is_batch else action.numpy()[0]
+    result = action.cpu().numpy() if is_batch else action.cpu().numpy()[0]
     if noise is not None:
         check_array("action noise", noise, np.float32, result.shape)
         result = np.clip(result + noise, -1.0, 1.0)
