@@ -129,6 +129,18 @@ class Scene:
             self._baked = None
             self._bake()
 
+    def reset(
+        self, solids: Solids, lamps_m: NDArray[np.float64], weather: Conditions | None
+    ) -> None:
+        """Becomes what `build` makes of these on the same ground.
+
+        Raises:
+            InvalidSolidsError: `solids` does not hold solids.
+        """
+        self.static, self._lamps_m = StaticSolids.build(solids), lamps_m
+        self._baked = None
+        self.set_weather(weather)
+
     def ground_tags(self, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> NDArray[np.uint8]:
         """CARLA's semantic tags of the ground at N finite places: uint8 (N,)."""
         tags = np.empty(len(x_m), np.uint8)

@@ -28,6 +28,8 @@ from carla_lite.world import Weather, World
 
 CARLA_VERSION = "0.9.16"
 _BACKLOG = 256
+_LARGE_ROADS = 1000
+"""Maps of more roads are painted before clients come, who must not wait for it."""
 
 
 def method_table() -> MethodTable:
@@ -141,6 +143,8 @@ class Server:
         )
         if weather is not None:
             world.set_weather(weather)
+        if len(world.network.roads) > _LARGE_ROADS:
+            _ = world.obstacles, world.scene
         traffic = None
         if vehicles or pedestrians:
             traffic = Traffic(world, vehicles, pedestrians, seed, reckless=reckless)

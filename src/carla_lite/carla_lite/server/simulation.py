@@ -5,7 +5,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-from carla_lite.roads import RoadNetwork, UnknownMapError
+from carla_lite.roads import UnknownMapError
 from carla_lite.server import codec
 from carla_lite.server.codec import WORLD_STREAM_ID
 from carla_lite.server.packing import Parts, pack_world_state
@@ -13,6 +13,7 @@ from carla_lite.server.sensor_packing import Moment, pack_collision, pack_obstac
 from carla_lite.server.streaming import Streams
 from carla_lite.traffic import Traffic
 from carla_lite.world import Actor, Collision, EpisodeSettings, ObstacleReading, Sensor, World
+from carla_lite.world.prepared import PreparedMap
 from carla_lite.world.sensor_blueprints import COLLISION
 
 _MAX_COMPLAINTS = 100
@@ -34,7 +35,7 @@ class Simulation:
         version: what the server calls itself.
         traffic: who drives and walks by script; None for nobody.
         traffic_managers: address by port, kept for clients that ask each other's.
-        client_map: what `CLIENT_MAP` means: the last OpenDRIVE text that a client sent.
+        client_map: what `CLIENT_MAP` means: the map of the last OpenDRIVE text that a client sent.
         reading_map: held while such a text is read.
     """
 
@@ -45,7 +46,7 @@ class Simulation:
         self.traffic = traffic
         self.streams = Streams(self._welcome)
         self.traffic_managers: dict[int, str] = {}
-        self.client_map: RoadNetwork | None = None
+        self.client_map: PreparedMap | None = None
         self.reading_map = asyncio.Lock()
         self._draining: asyncio.Task[None] | None = None
         self._settings_changed = asyncio.Event()
@@ -110,11 +111,11 @@ class Simulation:
     def load(self, map_name: str, reset_settings: bool) -> None:
         """Loads a map, an empty name meaning the present one, and tells everyone."""
         if not map_name:
-            self.world.load_network(self.world.network)
+            self.world.reload()
         elif map_name.rsplit("/", 1)[-1] != CLIENT_MAP:
             self.world.load(map_name)
         elif self.client_map is not None:
-            self.world.load_network(self.client_map)
+            self.world.load_prepared(self.client_map)
         else:
             raise UnknownMapError(
                 f"no client has sent an {CLIENT_MAP} yet; client.generate_opendrive_world does"
@@ -124,6 +125,13 @@ class Simulation:
         if reset_settings:
             self.apply_settings(EpisodeSettings())
         self._send(WORLD_STREAM_ID, [pack_world_state(self.world, map_changed=True)])
+
+    def replace_traffic(self, vehicles: int, pedestrians: int, seed: int) -> tuple[int, int]:
+        """Scripted traffic of other numbers and another seed; how many there was room for."""
+        if self.traffic is None:
+            self.traffic = Traffic(self.world, 0, 0)
+        self.traffic.replace(vehicles, pedestrians, seed)
+        return len(self.traffic.vehicles.ids), len(self.traffic.pedestrians.ids)
 
     def _welcome(self, stream_id: int) -> Parts | None:
         """A new client sees the world at once, even when nobody ticks."""

@@ -19,6 +19,9 @@ RECORD = np.dtype(
 )
 """One actor; bodies write theirs in compiled code, see `Record` in `_records.pyx`."""
 
+STATE_AT = RECORD.itemsize - RECORD["state"].itemsize
+"""Where in a record the state begins, which comes last."""
+
 Record = np.void
 """One row of RECORD, a view."""
 

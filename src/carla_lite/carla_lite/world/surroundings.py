@@ -10,8 +10,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from carla_lite.roads import RoadNetwork
-from carla_lite.scenery import EnvironmentObject, Scenery, Solids, furnish
+from carla_lite.scenery import EnvironmentObject, Scenery, Solids
 from carla_lite.world.environment import Weather
 from carla_lite.world.errors import InvalidValueError
 from carla_lite.world.geometry import Vector3
@@ -65,10 +64,10 @@ class Surroundings:
         day_night_cycle: whether lamps follow the sun as long as nobody switches them.
     """
 
-    def __init__(self, network: RoadNetwork, seed: int) -> None:
-        """Furnishes a map."""
-        self.scenery: Scenery = furnish(network, seed)
-        self.solids: Solids = self.scenery.solids
+    def __init__(self, scenery: Scenery) -> None:
+        """Takes what stands on a map."""
+        self.scenery = scenery
+        self.solids: Solids = scenery.solids
         self.day_night_cycle = True
         lights = zip(self.scenery.lamp_ids, self.scenery.lamps.tolist(), strict=True)
         self.lamps = {lamp_id: StreetLamp(lamp_id, Vector3(*place)) for lamp_id, place in lights}

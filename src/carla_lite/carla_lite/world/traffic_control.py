@@ -15,7 +15,7 @@ from carla_lite.world.bodies import Bodies
 from carla_lite.world.errors import UnknownActorError, WrongActorKindError
 from carla_lite.world.geometry import BoundingBox, Rotation, Vector3
 from carla_lite.world.light_stretches import Stretches
-from carla_lite.world.records import RECORD, Records
+from carla_lite.world.records import RECORD, STATE_AT, Records
 from carla_lite.world.speed_limits import SpeedLimits
 from carla_lite.world.traffic_lights import (
     ELAPSED_AT,
@@ -37,7 +37,7 @@ from carla_lite.world.traffic_signs import (
 if TYPE_CHECKING:
     from carla_lite.world.population import Population
 
-_ELAPSED_AT = RECORD.fields["state"][1] + ELAPSED_AT
+_ELAPSED_AT = STATE_AT + ELAPSED_AT
 
 
 class TrafficControl:

@@ -7,7 +7,7 @@ import numpy as np
 
 from carla_lite.render import Quality, Scene
 from carla_lite.roads import RoadNetwork, make_map
-from carla_lite.scenery import Solids
+from carla_lite.scenery import Solids, furnish
 from carla_lite.world.actors import Actor, Attachment, Sensor
 from carla_lite.world.blueprint_library import find_blueprint, make_actor
 from carla_lite.world.body import Body
@@ -26,6 +26,7 @@ from carla_lite.world.geometry import (
 )
 from carla_lite.world.memory import release_free_memory
 from carla_lite.world.population import Population
+from carla_lite.world.prepared import PreparedMap, prepare
 from carla_lite.world.sensor_blueprints import CAMERAS
 from carla_lite.world.sensors import Instrument, Reading, make_instrument
 from carla_lite.world.sensors.budget import check_budget
@@ -119,6 +120,25 @@ class World:
         self._sensors: list[Sensor] = []
         self._collider = Collider()
 
+    def load_prepared(self, prepared: PreparedMap) -> None:
+        """Starts a new episode on a map that was made ready for this world's seed and quality; the
+        same map may be loaded again, when nothing else has it."""
+        self.load_network(prepared.network)
+        self.surroundings = Surroundings(prepared.scenery)
+        if prepared.scene is not None:
+            self.scene = prepared.scene
+            lamps_m, conditions = self.surroundings.shining(), visible_conditions(self.weather)
+            self.scene.reset(self.static_solids, lamps_m, conditions)
+
+    def reload(self) -> None:
+        """Starts a new episode on the same map, whose ground is not painted again."""
+        scenery, scene = self.surroundings.scenery, self.__dict__.get("scene")
+        self.load_prepared(PreparedMap(self.network, scenery, scene))
+
+    def prepare(self, network: RoadNetwork) -> PreparedMap:
+        """Makes a map ready for `load_prepared`; changes nothing here and may run on any thread."""
+        return prepare(network, self.seed, self.quality)
+
     def twin(self) -> "World":
         """A new world on the same roads and with the same seed.
 
@@ -157,7 +177,7 @@ class World:
     @cached_property
     def surroundings(self) -> Surroundings:
         """What stands beside the roads, and the street lamps."""
-        return Surroundings(self.network, self.seed)
+        return Surroundings(furnish(self.network, self.seed))
 
     @cached_property
     def obstacles(self) -> Obstacles:
