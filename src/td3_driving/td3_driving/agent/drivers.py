@@ -8,6 +8,7 @@ import numpy as np
 
 from td3_driving.agent.shipped import shipped_policies
 from td3_driving.agent.types import Driver, Sight
+from td3_driving.driving.observation import shown_waypoints
 from td3_driving.driving.pure_pursuit import PurePursuitConfig, pure_pursuit
 from td3_driving.learning.policy import Policy
 
@@ -35,13 +36,17 @@ class RandomDriver:
 
     def act(self, sight: Sight) -> np.ndarray:
         """As Driver.act."""
+        return self.draw()
+
+    def draw(self) -> np.ndarray:
+        """The next action, whatever there is to see."""
         steer = 0.4 * self.random.standard_normal()
         acceleration = 0.3 + 0.4 * self.random.standard_normal()
         return np.clip([steer, acceleration], -1.0, 1.0).astype(np.float32)
 
 
 class PurePursuitDriver:
-    """Steers for the exact waypoints, whatever the observation shows of them."""
+    """Steers for the exact waypoints, whatever the observation shows of them: a ceiling."""
 
     def __init__(self, config: PurePursuitConfig | None = None) -> None:
         self._config = config or PurePursuitConfig()
@@ -49,6 +54,18 @@ class PurePursuitDriver:
     def act(self, sight: Sight) -> np.ndarray:
         """As Driver.act."""
         return np.array(pure_pursuit(sight.state, sight.waypoints, self._config), np.float32)
+
+
+class SeenPursuitDriver:
+    """Steers for the waypoints that the observation shows, drifting as they do."""
+
+    def __init__(self, config: PurePursuitConfig | None = None) -> None:
+        self._config = config or PurePursuitConfig()
+
+    def act(self, sight: Sight) -> np.ndarray:
+        """As Driver.act."""
+        seen = shown_waypoints(sight.vector)
+        return np.array(pure_pursuit(sight.state, seen, self._config), np.float32)
 
 
 def baseline(name: str, seed: int) -> Driver | None:

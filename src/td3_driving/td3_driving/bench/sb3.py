@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
@@ -10,9 +11,13 @@ import torch
 from stable_baselines3 import TD3
 from stable_baselines3.common.buffers import DictReplayBuffer
 from stable_baselines3.common.logger import configure
+from stable_baselines3.common.noise import ActionNoise
 
 from td3_driving.learning.config import TD3Config
 from td3_driving.learning.replay import FrameReplay
+
+if TYPE_CHECKING:
+    from td3_driving.bench.driving_run import Run
 
 
 class Spaces(gymnasium.Env):
@@ -67,3 +72,59 @@ def make_sb3(replay: FrameReplay, device: str, batch_size: int) -> Callable[[int
             torch.cuda.synchronize()
 
     return train
+
+
+class RunNoise(ActionNoise):
+    """Our exploration noise and its schedule; SB3 asks for it once per step."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self._run = run
+        self._random = np.random.default_rng(run.seed + 1)
+        self._step = 0
+
+    def __call__(self) -> np.ndarray:
+        """The next noise, (2,)."""
+        self._step += 1
+        return self._run.noise(self._step) * self._random.standard_normal(2)
+
+
+class TwoRates(TD3):
+    """TD3 with a learning rate each for actor and critic."""
+
+    rates = (1e-4, 3e-4)
+
+    def _update_learning_rate(self, optimizers: Any) -> None:
+        for optimizer, rate in zip(optimizers, self.rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+
+
+def driving_model(run: Run, env: gymnasium.Env) -> TD3:
+    """SB3's TD3 on the driving environment: at its defaults, or with our hyper-parameters.
+
+    The memory is as large as the run: SB3's million whole stacks would not fit.
+    """
+    size = min(run.steps, 1_000_000)
+    common: dict[str, Any] = {"buffer_size": size, "seed": run.seed, "device": run.device}
+    if run.learner == "sb3":
+        return TD3("MultiInputPolicy", env, **common)
+    recipe, config = run.recipe, TD3Config()
+    model = TwoRates(
+        "MultiInputPolicy",
+        env,
+        learning_starts=run.learning_starts,
+        batch_size=run.batch,
+        tau=recipe.tau,
+        gamma=recipe.gamma,
+        train_freq=recipe.decisions_per_update,
+        policy_delay=recipe.policy_delay,
+        action_noise=RunNoise(run),
+        policy_kwargs={
+            "net_arch": list(config.hidden),
+            "features_extractor_kwargs": {"cnn_output_dim": config.features_dim},
+        },
+        **common,
+    )
+    model.rates = (recipe.actor_lr, recipe.critic_lr)
+    return model

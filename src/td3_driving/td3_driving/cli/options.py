@@ -90,7 +90,7 @@ def add_drive(commands: Commands) -> None:
     """drive"""
     parser = _command(
         commands, "drive", "cli.drive", "drive at real time, for people to watch",
-        "Serves a page for browsers here: the camera, what the policy sees, what it does and earns.\n"
+        "Serves a page for browsers here: what camera and policy see, what it does and earns.\n"
         "Ends with Ctrl-C, or after --minutes.",
     )  # fmt: skip
     _policy(parser, default="")
@@ -234,11 +234,32 @@ def add_bench(commands: Commands) -> None:
     precision.add_argument("--batch", type=int, default=256, help="transitions in the batch")
     precision.add_argument("--updates", type=int, default=1000, help="updates before it")
     precision.add_argument("--json", action="store_true", help="print the figures as JSON")
+    learning = _command(
+        subjects, "learning", "bench.learning", "learning curves on the driving environment",
+        "Our TD3, and stable-baselines3's at its defaults and with our settings: the same\n"
+        "episodes of each seed, as many environment steps (decisions), scored noise-free on\n"
+        "selection maps. Needs no ROS. What is finished is not run again.",
+    )  # fmt: skip
+    learning.add_argument("--task", default="lane_keeping", help="(default: lane_keeping)")
+    learning.add_argument("--against", choices=("sb3", "none"), default="sb3")
+    learning.add_argument("--steps", type=int, default=40_000, help="of each run (default: 40000)")
+    learning.add_argument("--seeds", default="0,1,2", help="comma list (default: 0,1,2)")
+    learning.add_argument("--every", type=int, default=4000, help="steps between evaluations")
+    learning.add_argument("--episodes", type=int, default=20, help="of an evaluation")
+    learning.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of learners")
+    learning.add_argument(
+        "--batch", type=int, default=0, help="transitions per update (default: 32, on cuda 256)"
+    )
+    learning.add_argument("--jobs", type=int, default=1, help="runs at a time (default: 1)")
+    learning.add_argument(
+        "--out", type=Path, default=Path("runs/learning"), help="folder (default: runs/learning)"
+    )
+    learning.add_argument("--json", action="store_true", help="print the figures as JSON")
     mujoco = _command(
         subjects, "mujoco", "bench.mujoco", "learning curves on MuJoCo tasks, beside a peer's",
-        "TD3 with the paper's rates on vectors, no pictures: ours and stable-baselines3's, with the\n"
-        "same tasks, seeds, sizes and budget; ten noise-free episodes every 5000 steps. Each run\n"
-        "writes its scores as they come; what is finished is not run again.",
+        "TD3 with the paper's rates on vectors, no pictures: ours and stable-baselines3's, with\n"
+        "the same tasks, seeds, sizes and budget; ten noise-free episodes every 5000 steps. Each\n"
+        "run writes its scores as they come; what is finished is not run again.",
     )  # fmt: skip
     mujoco.add_argument(
         "--env", default="", metavar="TASKS",
