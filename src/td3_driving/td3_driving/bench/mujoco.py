@@ -1,0 +1,217 @@
+"""TD3 over vectors on Gymnasium's MuJoCo tasks: ours beside stable-baselines3's.
+
+Each run of a task, a learner and a seed has a process and a file of JSON lines of its own; what is
+finished is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from td3_driving.bench.mujoco_run import RANDOM_STEPS, Run
+
+ENVS = ("InvertedPendulum-v5", "Hopper-v5", "HalfCheetah-v5", "Walker2d-v5")
+PAPER = {
+    "InvertedPendulum-v5": 1000.00,
+    "Hopper-v5": 3564.07,
+    "HalfCheetah-v5": 9636.95,
+    "Walker2d-v5": 4682.82,
+}
+"""TD3's max average return within 1 M steps over ten seeds, on version 1 of the tasks: table 1 of
+Fujimoto et al. 2018 (https://arxiv.org/abs/1802.09477)."""
+
+
+def plan(
+    envs: Iterable[str], learners: Iterable[str], seeds: Iterable[int], steps: int, device: str
+) -> list[Run]:
+    """All runs that are asked for, one seed after the other."""
+    return [
+        Run(env, learner, seed, steps, device, RANDOM_STEPS.get(env, 1000))
+        for seed in seeds
+        for env in envs
+        for learner in learners
+    ]
+
+
+def read(file: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What ran, and its evaluations; a line that a crash cut off is left out."""
+    lines = file.read_text().splitlines(keepends=True)
+    entries = [json.loads(line) for line in lines if line.endswith("\n")]
+    return (entries[0], entries[1:]) if entries else ({}, [])
+
+
+def finished(run: Run, folder: Path) -> bool:
+    """Whether the run's last evaluation is on disk."""
+    file = folder / f"{run.name}.jsonl"
+    if not file.exists():
+        return False
+    _, scores = read(file)
+    return bool(scores) and scores[-1]["step"] > run.steps - run.every
+
+
+def run_all(runs: list[Run], folder: Path, jobs: int) -> None:
+    """Does the runs that are not finished, in that many processes of one thread each.
+
+    Raises:
+        RuntimeError: some have failed, after all others are done; says which.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    left = [run for run in runs if not finished(run, folder)]
+    print(f"{len(left)} of {len(runs)} runs to do, {jobs} at a time", file=sys.stderr)
+    going: dict[Run, subprocess.Popen[bytes]] = {}
+    failed = []
+    try:
+        while left or going:
+            while left and len(going) < jobs:
+                run = left.pop(0)
+                going[run] = _start(run, folder)
+            time.sleep(0.2)
+            for run in [run for run, process in going.items() if process.poll() is not None]:
+                code = going.pop(run).returncode
+                failed += [run.name] if code else []
+                outcome = f"failed with exit code {code}" if code else "is done"
+                print(f"{run.name} {outcome}; {len(left) + len(going)} to go", file=sys.stderr)
+    finally:
+        for process in going.values():
+            process.kill()
+            process.wait()
+    if failed:
+        raise RuntimeError(f"these runs failed, see above: {', '.join(failed)}")
+
+
+def _start(run: Run, folder: Path) -> subprocess.Popen[bytes]:
+    # More threads than one for each learner would make all of them slower.
+    alone = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "td3_driving.bench.mujoco_run", json.dumps(asdict(run))]
+    # In a session of its own: Ctrl-C is the parent's, who ends the others.
+    return subprocess.Popen(
+        [*command, str(folder)], env={**os.environ, **alone}, start_new_session=True
+    )
+
+
+Curves = dict[str, dict[str, dict[int, list[tuple[int, float]]]]]
+"""By task, learner and seed: steps and mean returns."""
+
+
+def curves(folder: Path, steps: int | None = None) -> Curves:
+    """All curves in a folder; of these many steps only, if given."""
+    found: Curves = defaultdict(lambda: defaultdict(dict))
+    for file in sorted(folder.glob("*.jsonl")):
+        what, scores = read(file)
+        if scores and steps in (None, what["steps"]):
+            points = [(score["step"], score["mean"]) for score in scores]
+            found[what["env"]][what["learner"]][what["seed"]] = points
+    return found
+
+
+def summary(folder: Path, steps: int) -> list[dict[str, Any]]:
+    """A row per task and learner: the last and the best mean return, over the seeds.
+
+    `best` is the highest mean over the seeds of one evaluation, as the paper's table has it.
+    """
+    rows = []
+    for env, by_learner in curves(folder, steps).items():
+        for learner, by_seed in by_learner.items():
+            means = {at: mean for at, mean, _ in mean_and_deviation(by_seed.values())}
+            last = [points[-1][1] for points in by_seed.values()]
+            rows.append(
+                {
+                    "env": env,
+                    "learner": learner,
+                    "seeds": sorted(by_seed),
+                    "steps": min(points[-1][0] for points in by_seed.values()),
+                    "last": round(statistics.fmean(last), 1),
+                    "last_deviation": round(_deviation(last), 1),
+                    "best": round(max(means.values()), 1),
+                    "paper": PAPER.get(env),
+                }
+            )
+    return rows
+
+
+def mean_and_deviation(
+    curves_: Iterable[list[tuple[int, float]]],
+) -> list[tuple[int, float, float]]:
+    """(step, mean, standard deviation) at each step that every curve has come to."""
+    by_step: dict[int, list[float]] = defaultdict(list)
+    every = list(curves_)
+    for points in every:
+        for step, value in points:
+            by_step[step].append(value)
+    return [
+        (step, statistics.fmean(values), _deviation(values))
+        for step, values in sorted(by_step.items())
+        if len(values) == len(every)
+    ]
+
+
+def _deviation(values: list[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else 0.0
+
+
+def draw(folder: Path, steps: int) -> Path:
+    """One panel per task: the mean of the seeds, a standard deviation to each side; a PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    found = curves(folder, steps)
+    figure = Figure(figsize=(5.0 * max(1, len(found)), 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    for k, (env, by_learner) in enumerate(sorted(found.items())):
+        axes = figure.add_subplot(1, len(found), k + 1)
+        for learner, by_seed in sorted(by_learner.items()):
+            at, mean, deviation = zip(*mean_and_deviation(by_seed.values()), strict=True)
+            low = [m - d for m, d in zip(mean, deviation, strict=True)]
+            high = [m + d for m, d in zip(mean, deviation, strict=True)]
+            axes.plot(at, mean, label=f"{learner}, {len(by_seed)} seeds")
+            axes.fill_between(at, low, high, alpha=0.2)
+        if env in PAPER:
+            axes.axhline(PAPER[env], color="grey", linestyle=":", label="paper, at best in 1 M")
+        axes.set(title=env, xlabel="steps", ylabel="return, noise-free")
+        axes.legend(fontsize="small")
+    file = folder / f"curves-{steps}.png"
+    figure.savefig(file, dpi=120)
+    return file
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Runs the benchmark; returns the exit code: 1 if a run failed, 130 if it was interrupted."""
+    envs = chosen.env.split(",") if chosen.env else list(ENVS)
+    seeds = [int(seed) for seed in chosen.seeds.split(",")]
+    learners = ["ours", "sb3"] if chosen.learner == "both" else [chosen.learner]
+    runs, code = plan(envs, learners, seeds, chosen.steps, chosen.device), 0
+    try:
+        run_all(runs, chosen.out, chosen.jobs)
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        print(
+            "interrupted; what is finished stays, the same command goes on with the rest",
+            file=sys.stderr,
+        )
+        code = 130
+    rows = summary(chosen.out, chosen.steps)
+    if rows:
+        print(f"curves: {draw(chosen.out, chosen.steps)}", file=sys.stderr)
+    if chosen.json:
+        print(json.dumps({"steps": chosen.steps, "rows": rows}, indent=1))
+        return code
+    print(f"{'task':<22}{'learner':<9}{'seeds':>6}{'last':>10}{'+-':>9}{'best':>10}{'paper':>10}")
+    for row in rows:
+        print(
+            f"{row['env']:<22}{row['learner']:<9}{len(row['seeds']):>6}{row['last']:>10.1f}"
+            f"{row['last_deviation']:>9.1f}{row['best']:>10.1f}{row['paper'] or '-':>10}"
+        )
+    return code
