@@ -12,11 +12,16 @@ Example:
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import json
 import math
 from typing import Any, TypeVar
+
+import yaml
+
+from td3_driving.configuration import config_file
 
 T = TypeVar("T")
 
@@ -92,6 +97,40 @@ def build(cls: type[T], owner: str, values: dict[str, Any]) -> T:
         if name not in fields:
             raise unknown(owner, name, list(fields))
     return cls(**{name: check(owner, fields[name], value) for name, value in values.items()})
+
+
+def load(cls: type[T], node: str) -> T:
+    """A node's parameters as config/<node>.yaml has them.
+
+    Raises:
+        ParameterError: the file names an unknown parameter, or a value that is not allowed.
+    """
+    file = config_file(f"{node}.yaml")
+    content = yaml.safe_load(file.read_text()) or {}
+    try:
+        values = content[f"/**/{node}"]["ros__parameters"]
+    except (KeyError, TypeError):
+        raise ParameterError(
+            f"{file} must hold '/**/{node}: ros__parameters: ...', as ROS parameter files do"
+        ) from None
+    return build(cls, node, values)
+
+
+def from_text(text: str, current: Any) -> Any:
+    """The value that a text, written as in YAML, means for a parameter of the current one's type.
+
+    The text itself if it means none.
+    """
+    if isinstance(current, str):
+        return text
+    if isinstance(current, float):
+        # YAML takes 5 for an int and 1e-4 for a string.
+        with contextlib.suppress(ValueError):
+            return float(text)
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
 
 
 def yaml_text(cls: type, node: str) -> str:

@@ -99,6 +99,8 @@ class Runner:
         self._saved_at = clock()
         self.trained_s = 0.0
         self.closed = False
+        self.after_episode: Callable[[EpisodeInProgress], None] = lambda episode: None
+        """Told of every episode that is over, those cut off by a fault included."""
         self.status = Status()
 
     # --- The world's side ---
@@ -268,6 +270,7 @@ class Runner:
             self.status.returns.append(episode.episode_return)
             self.status.completions.append(100.0 * episode.completion)
         self._write(lambda folder: folder.log_episode(self, assignment, episode, result))
+        self.after_episode(episode)
         self.program.over(assignment, result)
         self._keep_best()
         self._episode = None

@@ -12,8 +12,8 @@ from rich.console import Console
 from td3_driving.cli.graph import Graph, Simulator
 from td3_driving.cli.settings import change, change_by_text, load_settings
 from td3_driving.nodes.carla_bridge import CarlaBridge
-from td3_driving.nodes.running import stop_on_signals
 from td3_driving.simulator import Tick
+from td3_driving.stopping import stop_on_signals
 from td3_driving_msgs.msg import VehicleControl
 
 WARM_UP_TICKS = 200

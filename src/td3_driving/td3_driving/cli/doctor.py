@@ -16,7 +16,7 @@ from td3_driving.cli.display import RunDisplay
 from td3_driving.cli.graph import Graph, Simulator
 from td3_driving.cli.settings import change, change_by_text, load_settings
 from td3_driving.learning.checks import Check, run_checks
-from td3_driving.nodes.running import stop_on_signals
+from td3_driving.stopping import stop_on_signals
 
 
 def run(chosen: argparse.Namespace) -> int:

@@ -14,8 +14,8 @@ from td3_driving.cli.graph import Graph, Simulator
 from td3_driving.cli.settings import Settings, change, change_by_text, load_settings
 from td3_driving.cli.train import RUNS
 from td3_driving.cli.view import watching
-from td3_driving.nodes.running import stop_on_signals
 from td3_driving.ros.topics import namespace_of
+from td3_driving.stopping import stop_on_signals
 
 
 def run(chosen: argparse.Namespace) -> int:

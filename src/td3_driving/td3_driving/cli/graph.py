@@ -24,9 +24,10 @@ from td3_driving.cli.settings import Settings, change, follow
 from td3_driving.nodes.carla_bridge import CarlaBridge
 from td3_driving.nodes.control import Control
 from td3_driving.nodes.perception import Perception
-from td3_driving.nodes.running import StopRequest, initialise_ros, spin
+from td3_driving.nodes.running import initialise_ros, spin
 from td3_driving.nodes.td3_agent import TD3AgentNode
 from td3_driving.ros import topics
+from td3_driving.stopping import StopRequest
 
 N = TypeVar("N", bound=Node)
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import asdict
 from typing import Any
 
-import yaml
-
 from td3_driving.agent.parameters import AgentParameters
-from td3_driving.configuration import config_file
 from td3_driving.nodes.bridge_parameters import BridgeParameters
 from td3_driving.nodes.control import ControlParameters
 from td3_driving.nodes.perception import PerceptionParameters
-from td3_driving.parameters import ParameterError, build
+from td3_driving.parameters import ParameterError, build, from_text, load
 
 NODES: dict[str, type] = {
     "carla_bridge": BridgeParameters,
@@ -33,15 +29,7 @@ def load_settings() -> Settings:
     """
     settings: Settings = {}
     for node, cls in NODES.items():
-        file = config_file(f"{node}.yaml")
-        content = yaml.safe_load(file.read_text()) or {}
-        try:
-            values = content[f"/**/{node}"]["ros__parameters"]
-        except (KeyError, TypeError):
-            raise ParameterError(
-                f"{file} must hold '/**/{node}: ros__parameters: ...', as ROS parameter files do"
-            ) from None
-        settings[node] = asdict(build(cls, node, values))
+        settings[node] = asdict(load(cls, node))
     return settings
 
 
@@ -69,19 +57,7 @@ def change_by_text(settings: Settings, assignment: str) -> None:
             f"--set {assignment!r} must be node.parameter=value, such as td3_agent.batch_size=128"
         )
     current = settings.get(node, {}).get(name)
-    change(settings, node, name, text if isinstance(current, str) else _value(text, type(current)))
-
-
-def _value(text: str, wanted: type) -> Any:
-    """The value that a text means where a bool or a number is wanted; the text if it means none."""
-    if wanted is float:
-        # YAML takes 5 for an int and 1e-4 for a string.
-        with contextlib.suppress(ValueError):
-            return float(text)
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
+    change(settings, node, name, from_text(text, current))
 
 
 def follow(settings: Settings, action_repeat: int) -> None:

@@ -20,7 +20,7 @@ from td3_driving.cli.display import RunDisplay
 from td3_driving.cli.graph import Graph, Simulator
 from td3_driving.cli.settings import Settings, change, change_by_text, load_settings
 from td3_driving.launching.plan import first_map
-from td3_driving.nodes.running import stop_on_signals
+from td3_driving.stopping import stop_on_signals
 
 RUNS = Path("runs")
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import rclpy
 
-from td3_driving.nodes.running import initialise_ros, stop_on_signals
+from td3_driving.nodes.running import initialise_ros
 from td3_driving.ros import topics
+from td3_driving.stopping import stop_on_signals
 from td3_driving.view.listener import Listening
 from td3_driving.view.moment import Watch
 from td3_driving.view.server import Source, Viewer

@@ -38,6 +38,13 @@ def map_name(kind: str, map_seed: int) -> str:
     return f"{_MAP_NAMES[kind][map_seed % 2]}_{map_seed}"
 
 
+def map_seed(name: str) -> int | None:
+    """The seed of a procedural map by its name; None for a fixed map, such as ``Town02``."""
+    family, _, seed = name.partition("_")
+    known = {each for pair in _MAP_NAMES.values() for each in pair}
+    return int(seed) if family in known and seed.isdecimal() else None
+
+
 @dataclass(frozen=True, slots=True)
 class MapSplit:
     """Map seeds by purpose.

@@ -50,5 +50,10 @@ def vector(
     return result
 
 
+def shown_waypoints(observed: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The waypoints that a vector shows: (n, 2) float32 in the body frame, metres."""
+    return observed[3:].reshape(-1, 2) * np.float32(_WAYPOINT_SCALE_M)
+
+
 def _clip(value: float) -> float:
     return min(max(value, -_CLIP), _CLIP)
