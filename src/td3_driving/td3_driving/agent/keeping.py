@@ -28,12 +28,18 @@ class LearnerKeeper:
         replay: its memory, which the caller's thread writes.
         acting: the policy that acts; it changes on the caller's thread only.
         thread: the learner's; it does one thing after the other.
+        adopt: called, on the learner's thread, when other weights were put into the agent.
     """
 
     def __init__(
-        self, agent: TD3Agent, replay: FrameReplay, acting: Policy, thread: Executor
+        self,
+        agent: TD3Agent,
+        replay: FrameReplay,
+        acting: Policy,
+        thread: Executor,
+        adopt: Callable[[], None],
     ) -> None:
-        self._agent, self._replay, self._acting = agent, replay, acting
+        self._agent, self._replay, self._acting, self._adopt = agent, replay, acting, adopt
         self._thread = thread
         self._newest = agent.policy()
         self._memory: dict[str, Tensor] = {}
@@ -130,6 +136,7 @@ class LearnerKeeper:
         if saved is None:
             return None
         self._thread.submit(checkpoint.load_networks, saved, self._agent).result()
+        self._thread.submit(self._adopt).result()
         self._acting.load_from(self._agent)
         return saved.path.name
 

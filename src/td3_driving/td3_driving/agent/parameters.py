@@ -85,6 +85,23 @@ class AgentParameters:
     n_step: int = parameter(3, "decisions whose rewards one update sums up", "", 1, 20)
     tau: float = parameter(0.005, "share of the target networks renewed per update", "", 0.0, 1.0)
     policy_delay: int = parameter(2, "critic updates per actor update", "", 1, 100)
+    encoder: str = parameter(
+        "separate",
+        "separate: a CNN each for actor and critic; shared_critic, shared_actor: one for both, "
+        "trained by that loss alone",
+        choices=("separate", "shared_critic", "shared_actor"),
+    )
+    device: str = parameter(
+        "cpu",
+        "where the learner computes; cpu: the same run on every machine; auto: a GPU if there is "
+        "one",
+        choices=("cpu", "cuda", "auto"),
+    )
+    precision: str = parameter(
+        "float32",
+        "of pictures and activations on a GPU; float32 is tf32 there",
+        choices=("float32", "float16", "bfloat16"),
+    )
     pretanh_l2: float = parameter(1e-3, "weight of the actor's pre-tanh penalty", "", 0.0, 10.0)
     noise_start: float = parameter(0.25, "exploration noise at the start", "", 0.0, 2.0)
     noise_end: float = parameter(0.05, "exploration noise at the end", "", 0.0, 2.0)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,8 +20,9 @@ from td3_driving.agent.task import driving_task
 from td3_driving.agent.types import Sight
 from td3_driving.driving.observation import vector_dim
 from td3_driving.learning.checkpoint import Saved
-from td3_driving.learning.config import TD3Config
+from td3_driving.learning.config import Encoder, TD3Config
 from td3_driving.learning.errors import NonFiniteError
+from td3_driving.learning.fast import Device, Precision, choose_device, make_updates
 from td3_driving.learning.health import DeadActorDetector, RefusalCounter
 from td3_driving.learning.noise import GaussianNoise, LinearSchedule
 from td3_driving.learning.policy import Policy
@@ -46,6 +47,7 @@ def td3_config(parameters: AgentParameters) -> TD3Config:
         critic_lr=parameters.critic_lr,
         batch_size=parameters.batch_size,
         pretanh_l2=parameters.pretanh_l2,
+        encoder=cast(Encoder, parameters.encoder),
     )
 
 
@@ -54,13 +56,18 @@ class OnlineTrainer:
 
     In lock_step an update is started every `decisions_per_update` decisions and its result is
     waited for, and adopted by the acting policy, when the next is due; never sooner, whoever else
-    waits for it. World and learner overlap, and still every action and every batch depend on the
-    seed alone. In free_running the next update starts as soon as the last is done, and nobody
-    waits.
+    waits for it. On a GPU the `policy_delay` updates of a cycle are started together, every
+    `policy_delay` times as many decisions. World and learner overlap, and still every action and
+    every batch depend on the seed alone. In free_running the next update starts as soon as the
+    last is done, and nobody waits.
 
     Args:
         parameters: Of the agent.
         learning_starts: Decisions before the first update.
+
+    Raises:
+        DeviceError: the device or the precision is not to be had here.
+        ReplayMemoryError: the replay does not fit into memory, here or on the device.
     """
 
     def __init__(self, parameters: AgentParameters, learning_starts: int) -> None:
@@ -69,7 +76,8 @@ class OnlineTrainer:
         self._parameters = parameters
         self._starts = learning_starts
         self.config = td3_config(parameters)
-        self.agent = TD3Agent.create(self.config, parameters.seed)
+        device = choose_device(cast(Device, parameters.device))
+        self.agent = TD3Agent.create(self.config, parameters.seed, device)
         self.replay = FrameReplay(
             parameters.replay_capacity,
             self.config.image_shape,
@@ -79,13 +87,16 @@ class OnlineTrainer:
             n_step=parameters.n_step,
             gamma=parameters.gamma,
         )
+        self._learner = make_updates(self.agent, self.replay, cast(Precision, parameters.precision))
         self._noise = GaussianNoise(LinearSchedule(1.0, 1.0, 1), seed=parameters.seed + 1)
         self._warm_up = RandomDriver(parameters.seed + 2)
-        self._acting = self.agent.policy()
+        self._acting = self.agent.policy()  # on the CPU: one picture is not worth a GPU's latency
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="learner")
         self._update: Future[dict[str, float]] | None = None
         self._begun_at = 0
-        self._keeper = LearnerKeeper(self.agent, self.replay, self._acting, self._thread)
+        self._keeper = LearnerKeeper(
+            self.agent, self.replay, self._acting, self._thread, self._learner.adopt
+        )
         self._health = DeadActorDetector()
         self._refusals = RefusalCounter()
         self._restored_at = 0
@@ -147,7 +158,8 @@ class OnlineTrainer:
         if not self.enabled or self.decisions < self._starts:
             return
         lock_step = self._parameters.learning == "lock_step"
-        if lock_step and self.decisions % self._parameters.decisions_per_update:
+        per_call = self._parameters.decisions_per_update * self._learner.at_once
+        if lock_step and self.decisions % per_call:
             return
         if not lock_step and self._update is not None and not self._update.done():
             return
@@ -158,8 +170,9 @@ class OnlineTrainer:
 
     def _train(self, upto: int | None) -> dict[str, float]:
         started = time.perf_counter()
-        metrics = self.agent.train(self.replay, upto=upto)
-        metrics["time/update_ms"] = 1e3 * (time.perf_counter() - started)
+        metrics = self._learner.train(self._learner.at_once, upto)
+        seconds = time.perf_counter() - started
+        metrics["time/update_ms"] = 1e3 * seconds / self._learner.at_once
         return metrics
 
     def wait(self) -> None:
@@ -266,7 +279,10 @@ class OnlineTrainer:
         }
         update, begun_at = self._update, self._begun_at
         return self._keeper.save(
-            directory, values, lambda: {"unadopted": _unadopted(update, begun_at)},
+            directory, values,
+            lambda: {
+                "unadopted": _unadopted(update, begun_at), "learner": self._learner.state_dict(),
+            },
             keep, wait, then,
         )  # fmt: skip
 
@@ -280,6 +296,7 @@ class OnlineTrainer:
             CheckpointError: it is of another configuration or version.
         """
         values = self._keeper.load(directory)
+        self._learner.load_state_dict(values.get("learner", {}))
         self.decisions = int(values["decisions"])
         # A longer total would set it higher, and a learner that has begun must not stop again.
         self._starts = min(self._starts, int(values["learning_starts"]))

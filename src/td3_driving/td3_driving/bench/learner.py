@@ -20,11 +20,12 @@ import numpy as np
 import torch
 
 from td3_driving.learning.config import TD3Config
+from td3_driving.learning.fast import Precision, make_updates
 from td3_driving.learning.replay import FrameReplay
 from td3_driving.learning.td3 import TD3Agent
 
-CONTENDERS = ("ours", "ours-float32", "ours-bfloat16", "plain", "sb3", "leanrl")
-"""ours: the learner as a run uses it on the device; plain: its reference path."""
+CONTENDERS = ("ours", "ours-float16", "ours-bfloat16", "plain", "sb3", "leanrl")
+"""ours: the learner as a run uses it on the device, in float32; plain: its reference path."""
 
 _TRANSITIONS = 4096
 _EPISODE = 128
@@ -57,8 +58,8 @@ def compare(
         rounds: turns of each.
     """
     makers = {
-        "ours": lambda: _ours(device, batch_size, "float16"),
-        "ours-float32": lambda: _ours(device, batch_size, "float32"),
+        "ours": lambda: _ours(device, batch_size, "float32"),
+        "ours-float16": lambda: _ours(device, batch_size, "float16"),
         "ours-bfloat16": lambda: _ours(device, batch_size, "bfloat16"),
         "plain": lambda: _plain(device, batch_size),
         "sb3": lambda: _sb3(device, batch_size),
@@ -97,24 +98,15 @@ def filled_replay(seed: int = 0) -> FrameReplay:
     return replay
 
 
-def _ours(device: str, batch_size: int, precision: str) -> Steps:
+def _ours(device: str, batch_size: int, precision: Precision) -> Steps:
     replay = filled_replay()
     agent = TD3Agent.create(TD3Config(batch_size=batch_size), seed=0, device=device)
-    if device == "cpu":
+    updates = make_updates(agent, replay, precision)
 
-        def train(steps: int) -> None:
-            for _ in range(steps):
-                agent.train(replay)
-
-        return train
-    from td3_driving.learning.fast import CudaUpdates
-
-    updates = CudaUpdates(agent, replay, precision)  # type: ignore[arg-type]
-
-    def train_on_gpu(steps: int) -> None:
+    def train(steps: int) -> None:
         updates.train(steps)  # reads its figures back, so it has waited
 
-    return train_on_gpu
+    return train
 
 
 def _plain(device: str, batch_size: int) -> Steps:

@@ -46,6 +46,10 @@ def _seeds(text: str) -> range:
     return range(int(first), int(last))
 
 
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--simulator", type=_simulator, metavar="HOST:PORT",
@@ -132,19 +136,54 @@ def add_view(commands: Commands) -> None:
 def add_evaluate(commands: Commands) -> None:
     """evaluate"""
     parser = _command(
-        commands, "evaluate", "cli.evaluate", "score a policy through the whole graph",
-        "Each episode starts at rest, is 300 m long, and ends at its first infraction or after\n"
-        "60 s. Map seeds are those for tests, 700000 and up, which training never uses.",
+        commands, "evaluate", "cli.evaluate", "score policies on maps that they never saw",
+        "Each episode starts at rest, on a map of seed 700000 or above, which training and the\n"
+        "choice of policies never use, and ends by the task's rules. All drivers drive the same\n"
+        "episodes. Ctrl-C keeps what was scored.\n\n"
+        "Baselines: pure_pursuit (on the exact route), pure_pursuit_seen (on the waypoints that\n"
+        "the task shows), random, untrained. Controls take something from every trained policy:\n"
+        "blank (a black camera), vector_only (the same, named for the claim), mirrored,\n"
+        "other_picture (pictures of half a minute ago), no_waypoints.",
     )  # fmt: skip
-    _policy(parser)
+    parser.add_argument(
+        "--policy", nargs="+", required=True, metavar="POLICY",
+        help="who drives: files, run folders, names of shipped policies, or baselines; several "
+        "are also averaged, with an interval over training seeds",
+    )  # fmt: skip
+    parser.add_argument("--task", default="", help="name or .yaml file (default: the policy's)")
     parser.add_argument(
         "--map-seeds", type=_seeds, default=range(700_000, 700_020), metavar="FIRST:END",
         help="seeds of the maps, END not included (default: 700000:700020)",
     )  # fmt: skip
-    parser.add_argument("--kind", choices=("circuit", "town"), help="of maps (default: circuit)")
-    parser.add_argument("--map", help="one fixed map instead, such as Town02")
-    parser.add_argument("--episodes", type=int, default=20, help="how many (default: 20)")
-    parser.add_argument("--seed", type=int, help="of a random driver (default: 0)")
+    parser.add_argument(
+        "--kind", choices=("task", "circuit", "town", "mixed"), default="task",
+        help="of maps (default: the task's)",
+    )  # fmt: skip
+    parser.add_argument("--map", default="", help="one fixed map instead, such as Town02")
+    parser.add_argument(
+        "--episodes", type=int, default=20, help="how many for each driver (default: 20)"
+    )
+    parser.add_argument(
+        "--baselines", type=_names, default=[], metavar="NAMES", help="comma list, see above"
+    )
+    parser.add_argument(
+        "--controls", type=_names, default=[], metavar="NAMES", help="comma list, see above"
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR",
+        help="write report.html, one file to open or send, and report.json",
+    )  # fmt: skip
+    parser.add_argument(
+        "--video", choices=("worst", "best", "none"), default="worst",
+        help="which episode of the first driver the report shows as a film (default: worst)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--in-process", action="store_true",
+        help="drive in carla_lite worlds of this process, without ROS: faster",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of what is random in drivers (default: 0)"
+    )
     _common(parser)
 
 
@@ -209,7 +248,7 @@ def add_bench(commands: Commands) -> None:
     )  # fmt: skip
     learner.add_argument(
         "--against", default="sb3", metavar="PEERS",
-        help="comma list of sb3, leanrl, plain, ours-float32, ours-bfloat16 (default: sb3)",
+        help="comma list of sb3, leanrl, plain, ours-float16, ours-bfloat16 (default: sb3)",
     )  # fmt: skip
     learner.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     learner.add_argument(

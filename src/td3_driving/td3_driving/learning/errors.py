@@ -5,6 +5,7 @@ LearningError
 ├── ShapeError                an array of another shape or dtype than the configuration says
 ├── ReplayError               the replay memory was used out of order, or has nothing to sample
 │   └── ReplayMemoryError     the asked capacity does not fit into this machine's free memory
+├── DeviceError               the device or precision asked for is not to be had here
 └── CheckpointError           a checkpoint or policy file cannot be used
     ├── DamagedCheckpointError    incomplete, or its bytes are not those that were written
     ├── ForeignCheckpointError    not one of ours, or it belongs to another configuration
@@ -32,6 +33,10 @@ class ReplayError(LearningError, RuntimeError):
 
 class ReplayMemoryError(ReplayError, MemoryError):
     """The asked capacity does not fit into this machine's free memory."""
+
+
+class DeviceError(LearningError, ValueError):
+    """The device or the precision asked for is not to be had here."""
 
 
 class CheckpointError(LearningError):

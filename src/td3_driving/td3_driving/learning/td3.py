@@ -21,7 +21,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from td3_driving.learning.batch import Batch, TensorBatch
 from td3_driving.learning.config import TD3Config
-from td3_driving.learning.errors import NonFiniteError
+from td3_driving.learning.errors import ForeignCheckpointError, NonFiniteError
 from td3_driving.learning.networks import Actor, NatureCNN, NoCNN, TwinCritic, make_cnn
 from td3_driving.learning.policy import Observation, Policy, finish_action, observation_tensors
 from td3_driving.learning.replay import FrameReplay
@@ -330,7 +330,13 @@ class TD3Agent:
 
         Raises:
             RuntimeError: a weight is missing, unknown or of another shape (torch's message).
+            ForeignCheckpointError: the state is of a learner on another kind of device.
         """
+        if tensors["generator"].shape != self.generator.get_state().shape:
+            raise ForeignCheckpointError(
+                "the state is of a learner on another kind of device, whose random numbers cannot "
+                f"be continued on {self.device.type}; go on with the device that it was written on"
+            )
         self.load_networks(tensors)
         self.generator.set_state(tensors["generator"])
         self.updates, self.non_finite = int(values["updates"]), int(values["non_finite"])

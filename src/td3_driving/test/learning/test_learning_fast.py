@@ -1,6 +1,7 @@
 """The GPU's arrangement of the update, held to the plain one in float64, on the CPU."""
 
 import copy
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from td3_driving.learning import FrameReplay, TD3Agent, TD3Config
+from td3_driving.learning import Batch, FrameReplay, TD3Agent, TD3Config
 from td3_driving.learning.batch import TensorBatch
 from td3_driving.learning.config import Encoder
 from td3_driving.learning.fast.encoder import (
@@ -19,6 +20,7 @@ from td3_driving.learning.fast.encoder import (
     to_blocks,
 )
 from td3_driving.learning.fast.mirror import Draw, ReplayMirror
+from td3_driving.learning.fast.pictures import picture_features
 from td3_driving.learning.fast.updates import UpdateCycle
 
 CPU = torch.device("cpu")
@@ -121,6 +123,26 @@ def test_three_critic_updates_per_actor_update_equal_the_plain_path_too(
             assert (mine - theirs).abs().max() < 1e-12, name
 
 
+@pytest.mark.parametrize("encoder", ["separate", "shared_critic", "shared_actor"])
+def test_the_arrangement_for_a_cpu_equals_the_plain_path_to_a_trillionth(
+    small_config: TD3Config, make_batch: Callable[..., Batch], encoder: Encoder
+) -> None:
+    config = replace(small_config, encoder=encoder)
+    plain = in_float64(TD3Agent.create(config, seed=0))
+    fast = copy.deepcopy(plain)
+    fast.encode = picture_features
+    for seed in range(20):
+        batch = widened(TensorBatch.of(make_batch(config, seed=seed), config))
+        for agent in (plain, fast):
+            agent.update_critic(batch)
+            if seed % 2:
+                agent.update_actor(batch)
+                agent.update_targets()
+    for (name, ours), (_, reference) in zip(fast.networks(), plain.networks(), strict=True):
+        for mine, theirs in zip(ours.parameters(), reference.parameters(), strict=True):
+            assert (mine - theirs).abs().max() < 1e-12, name
+
+
 @pytest.mark.parametrize("rows, columns", [(84, 84), (36, 36), (45, 38), (47, 63)])
 def test_blocks_lose_no_pixel_that_the_cnn_sees(rows: int, columns: int) -> None:
     config = TD3Config(image_shape=(4, rows, columns), features_dim=16)
@@ -130,6 +152,7 @@ def test_blocks_lose_no_pixel_that_the_cnn_sees(rows: int, columns: int) -> None
     pixels = stack_blocks(blocks, block_grid(rows, columns), torch.float64)
     expected = agent.actor_cnn(image)
     assert torch.allclose(features(agent.actor_cnn, pixels), expected, atol=1e-12, rtol=0)
+    assert torch.allclose(picture_features(agent.actor_cnn, image), expected, atol=1e-12, rtol=0)
     first, second = features_of_two(agent.actor_cnn, agent.critic_cnn, pixels)
     assert torch.allclose(first, expected, atol=1e-12, rtol=0)
     assert torch.allclose(second, agent.critic_cnn(image), atol=1e-12, rtol=0)
@@ -208,13 +231,16 @@ def test_saving_and_loading_goes_on_bit_for_bit(
     draw = mirror.draw(torch.rand(16, dtype=torch.float64))
     noise = torch.randn(16, 2)
     cycle.run(draw, noise)
-    state = agent.state_dict()
+    cycle._scale.fill_(512.0)
+    state, beside = agent.state_dict(), cycle.state_dict()
     cycle.run(draw, noise)
     other = TD3Agent.create(small_config, seed=9)
     resumed = UpdateCycle(other)
     other.load_state_dict(*state)
     resumed.adopt()
+    resumed.load_state_dict(json.loads(json.dumps(beside)))
     resumed.run(draw, noise)
+    assert resumed.state_dict() == cycle.state_dict() == {"scale": 512.0, "streak": 6, "refused": 0}
     assert other.parameters_sha256() == agent.parameters_sha256()
 
 

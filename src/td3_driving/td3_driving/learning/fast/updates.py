@@ -1,13 +1,13 @@
-"""Whole cycles of updates on a GPU: sampling, critic, actor and targets as one CUDA graph."""
+"""A whole cycle of updates on flat parameters: critic, actor and targets."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
-from td3_driving.learning.errors import NonFiniteError
 from td3_driving.learning.fast import losses
 from td3_driving.learning.fast.flat import (
     FlatAdam,
@@ -17,8 +17,7 @@ from td3_driving.learning.fast.flat import (
     follow,
 )
 from td3_driving.learning.fast.fused import fused
-from td3_driving.learning.fast.mirror import Draw, ReplayMirror
-from td3_driving.learning.replay import FrameReplay
+from td3_driving.learning.fast.mirror import Draw
 
 if TYPE_CHECKING:
     from td3_driving.learning.td3 import TD3Agent
@@ -32,8 +31,7 @@ seven. How far the gradients of each are from float64's: `td3-driving bench prec
 
 _SCALES = {"float32": 1.0, "float16": 4096.0, "bfloat16": 1.0}
 _GROW_AFTER, _HIGHEST_SCALE = 2000.0, 65536.0
-_WARM_UP_CYCLES = 3
-_FIGURES = (
+FIGURES = (
     "loss/critic",
     "q/mean",
     "q/target_mean",
@@ -83,7 +81,7 @@ class UpdateCycle:
         self._streak = torch.zeros((), device=device)
         self.refused = torch.zeros((), device=device)
         """Updates that were not taken because loss or gradients were not finite."""
-        self.figures = torch.zeros(len(_FIGURES), device=device, dtype=dtype)
+        self.figures = torch.zeros(len(FIGURES), device=device, dtype=dtype)
         self._target_pass = fused(losses.bellman_target, compile_)
         self._critic_pass = fused(losses.critic_pass, compile_)
         self._actor_pass = fused(losses.actor_pass, compile_)
@@ -154,6 +152,20 @@ class UpdateCycle:
         self.critic.adopt()
         self.actor.adopt()
 
+    def state_dict(self) -> dict[str, float]:
+        """JSON-able: the loss scale, the good steps since it changed, and the refused ones."""
+        return {
+            "scale": self._scale.item(),
+            "streak": self._streak.item(),
+            "refused": self.refused.item(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """The inverse of state_dict, in place."""
+        self._scale.fill_(state["scale"])
+        self._streak.fill_(state["streak"])
+        self.refused.fill_(state["refused"])
+
 
 def count_step(
     steps: Tensor,
@@ -187,107 +199,3 @@ def count_step(
     streak.copy_(torch.where(grows, 0.0, longer))
     factor = torch.where(overflow, 0.5, torch.where(grows, 2.0, 1.0))
     scale.copy_((scale * factor).clamp(1.0, _HIGHEST_SCALE))
-
-
-class CudaUpdates:
-    """Trains an agent on a GPU from its replay memory, a cycle at a time.
-
-    Args:
-        agent: on a CUDA device.
-        replay: its memory; mirrored on the device.
-        precision: of the encoders.
-
-    Raises:
-        ReplayMemoryError: the mirror does not fit on the device.
-    """
-
-    def __init__(
-        self, agent: TD3Agent, replay: FrameReplay, precision: Precision = "float16"
-    ) -> None:
-        self._agent = agent
-        # tf32: float32's range with ten bits of significand, on the tensor cores.
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-        torch.backends.cudnn.benchmark = True
-        torch.backends.cudnn.benchmark_limit = 0  # try every algorithm, not ten
-        self._device = agent.device
-        self._mirror = ReplayMirror(replay, self._device, getattr(torch, precision), compile_=True)
-        self._cycle = UpdateCycle(agent, precision, compile_=True)
-        self._graph: torch.cuda.CUDAGraph | None = None
-        self._refused = 0
-
-    def train(self, updates: int, upto: int | None = None) -> dict[str, float]:
-        """Runs that many critic updates, a whole number of cycles.
-
-        Args:
-            updates: a multiple of policy_delay.
-            upto: draw only from transitions stored before this count.
-
-        Returns:
-            Figures of the last cycle, named as TD3Agent.train's.
-
-        Raises:
-            ValueError: not a whole number of cycles.
-            ReplayError: nothing to draw from.
-            NonFiniteError: updates were refused; no weight was changed by those.
-        """
-        delay = self._agent.config.policy_delay
-        if updates < 1 or updates % delay:
-            raise ValueError(f"updates is {updates}; it must be a positive multiple of {delay}")
-        self._mirror.update(upto)
-        if self._graph is None:
-            self._graph = self._capture()
-        for _ in range(updates // delay):
-            self._graph.replay()
-        self._agent.updates += updates
-        return self._report()
-
-    def _run_cycle(self) -> None:
-        config, generator = self._agent.config, self._agent.generator
-        size = config.policy_delay * config.batch_size
-        device = self._device
-        fraction = torch.rand(size, dtype=torch.float64, device=device, generator=generator)
-        noise = torch.randn(size, config.action_dim, device=device, generator=generator)
-        self._cycle.run(self._mirror.draw(fraction), noise)
-
-    def _capture(self) -> torch.cuda.CUDAGraph:
-        """Records a cycle. What the warming-up did to the agent is undone."""
-        tensors, values = self._agent.state_dict()
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(_WARM_UP_CYCLES):
-                self._run_cycle()
-        torch.cuda.current_stream().wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(self._agent.generator)
-        with torch.cuda.graph(graph):
-            self._run_cycle()
-        self._agent.load_state_dict(tensors, values)
-        self._cycle.adopt()
-        self._cycle.refused.zero_()
-        return graph
-
-    def adopt(self) -> None:
-        """Call it after agent.load_state_dict."""
-        self._cycle.adopt()
-
-    def _report(self) -> dict[str, float]:
-        figures = dict(zip(_FIGURES, self._cycle.figures.tolist(), strict=True))
-        config = self._agent.config
-        for name in ("critic", "actor"):
-            norm = (
-                figures[f"gradients/{name}_cnn_norm"] ** 2
-                + figures[f"gradients/{name}_mlp_norm"] ** 2
-            ) ** 0.5
-            limit = getattr(config, f"{name}_grad_clip")
-            figures[f"gradients/{name}_clip_share"] = float(norm > limit)
-        refused = int(self._cycle.refused.item())
-        if refused > self._refused:
-            new, self._refused = refused - self._refused, refused
-            self._agent.non_finite += new
-            raise NonFiniteError(
-                f"{new} updates were refused by update {self._agent.updates}: loss or gradients "
-                "were not finite; no weight was changed by those. Rewards far from 1 or a "
-                "diverging critic are the usual causes."
-            )
-        return figures
