@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -105,14 +105,18 @@ def sample_section(road: Road, section: LaneSection, s_m: Floats) -> list[LaneSt
     return strips
 
 
-def lane_strips(network: RoadNetwork, step_m: float = 1.0) -> list[LaneStrip]:
-    """All lanes of a network, sampled at most `step_m` apart, ends included."""
+def lane_strips(
+    network: RoadNetwork, step_m: float = 1.0, kinds: Collection[str] | None = None
+) -> list[LaneStrip]:
+    """All lanes of a network, or those of some kinds, sampled at most `step_m` apart, ends
+    included."""
     strips = []
     for road in network.roads:
         for section, start, end in section_spans(road):
-            count = max(2, int(np.ceil((end - start) / step_m)) + 1)
-            strips += sample_section(road, section, np.linspace(start, end, count))
-    return strips
+            if kinds is None or any(lane.kind in kinds for lane in section.lanes):
+                count = max(2, int(np.ceil((end - start) / step_m)) + 1)
+                strips += sample_section(road, section, np.linspace(start, end, count))
+    return [strip for strip in strips if kinds is None or strip.lane.kind in kinds]
 
 
 def spawn_points(roads: Sequence[Road], spacing_m: float = 25.0, z_m: float = 0.3) -> Floats:

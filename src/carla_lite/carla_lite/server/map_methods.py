@@ -7,6 +7,7 @@ from carla_lite.server import codec
 from carla_lite.server.codec import Wire
 from carla_lite.server.methods import MethodTable, Reply
 from carla_lite.server.simulation import CLIENT_MAP, Simulation
+from carla_lite.traffic.roadmap import Roadmap
 from carla_lite.world.prepared import PreparedMap
 
 TABLE = MethodTable()
@@ -27,7 +28,10 @@ async def copy_opendrive_to_file(simulation: Simulation, text: Wire, parameters:
     world = simulation.world
 
     def read() -> PreparedMap:
-        return world.prepare(parse_opendrive(source, CLIENT_MAP))
+        prepared = world.prepare(parse_opendrive(source, CLIENT_MAP))
+        if simulation.traffic is not None:
+            Roadmap.of(prepared.network)
+        return prepared
 
     async with simulation.reading_map:
         simulation.client_map = await asyncio.to_thread(read)

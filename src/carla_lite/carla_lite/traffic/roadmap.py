@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ CLEARANCE_M = 3.0
 """Ways through a junction whose centres come closer than this must not be driven at once."""
 _MIN_CURVE_MPS = 2.5
 _BEFORE_JUNCTION_M = 0.5
+
+
+_KNOWN: WeakKeyDictionary[RoadNetwork, Roadmap] = WeakKeyDictionary()
 
 
 class StopControl(NamedTuple):
@@ -75,6 +79,14 @@ class Roadmap:
     bits: tuple[int, ...]
     conflicts: tuple[int, ...]
     goes_on: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, network: RoadNetwork) -> Roadmap:
+        """A network's roadmap, worked out once; may be asked for on any thread."""
+        known = _KNOWN.get(network)
+        if known is None:
+            known = _KNOWN[network] = cls.build(network)
+        return known
 
     @classmethod
     def build(cls, network: RoadNetwork) -> Roadmap:

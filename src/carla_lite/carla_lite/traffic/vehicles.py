@@ -48,7 +48,7 @@ class Vehicles:
         """Spawns up to `count` vehicles, as many as there is room for."""
         self._world = world
         self._random = random
-        self.roadmap = Roadmap.build(world.network)
+        self.roadmap = Roadmap.of(world.network)
         self._right_of_way = RightOfWay(world, self.roadmap)
         self._drivers: list[Driver] = []
         self._mine = np.zeros(0, np.int32)

@@ -97,7 +97,7 @@ class Walkways:
     @classmethod
     def build(cls, network: RoadNetwork, solids: Solids) -> Walkways:
         """Takes the sidewalks and crosswalks from a road network, and the posts from solids."""
-        strips = [s for s in lane_strips(network, step_m=2.0) if s.lane.kind in _WALKED]
+        strips = lane_strips(network, step_m=2.0, kinds=_WALKED)
         builder = _Builder([_Sidewalk(strip.centre) for strip in strips])
         for crosswalk in network.crosswalks:
             centre, axis = np.array(crosswalk.centre), np.array(crosswalk.axis)
