@@ -1,4 +1,4 @@
-"""RPC methods about traffic lights: their states, times, cycles, groups and boxes."""
+"""RPC methods about traffic: lights, their times, cycles and boxes; who drives by script."""
 
 from carla_lite.server import codec
 from carla_lite.server.codec import BadArgumentError, Wire
@@ -6,6 +6,9 @@ from carla_lite.server.methods import MethodTable, Reply
 from carla_lite.server.simulation import Simulation
 from carla_lite.world.traffic_control import TrafficControl
 from carla_lite.world.traffic_lights import LightState, TrafficLight
+
+MAX_TRAFFIC = 500
+"""Of vehicles, and of pedestrians, that a client may ask for."""
 
 TABLE = MethodTable()
 _value = TABLE.method()
@@ -91,3 +94,20 @@ def get_light_boxes(simulation: Simulation, actor_id: Wire) -> Wire:
     """Boxes of its heads, in the world's frame."""
     light = _light(simulation, actor_id)
     return [codec.encode_box(box, light.id) for box in _control(simulation).light_boxes(light.id)]
+
+
+@_value
+def lite_traffic(simulation: Simulation, vehicles: Wire, pedestrians: Wire, seed: Wire) -> Wire:
+    """Not CARLA's: replaces the scripted traffic and begins all cycles of lights anew.
+
+    Returns [vehicles, pedestrians]: how many there was room for. They are actors at once, and move
+    with the next tick.
+    """
+    counts = codec.decode_int(vehicles, "vehicles"), codec.decode_int(pedestrians, "pedestrians")
+    for name, count in zip(("vehicles", "pedestrians"), counts, strict=True):
+        if not 0 <= count <= MAX_TRAFFIC:
+            raise BadArgumentError(f"{name}: {count} is out of range; use 0 to {MAX_TRAFFIC}")
+    number = codec.decode_int(seed, "seed")
+    if not 0 <= number < 2**63:
+        raise BadArgumentError(f"seed: {number} is out of range; use 0 to 2**63 - 1")
+    return list(simulation.replace_traffic(*counts, number))

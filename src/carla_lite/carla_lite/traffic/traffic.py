@@ -55,6 +55,18 @@ class Traffic:
         people = Random(self._seed + 1)
         self.pedestrians = Pedestrians(self._world, pedestrians, people, reckless=self._reckless)
 
+    def replace(self, vehicles: int, pedestrians: int, seed: int) -> None:
+        """Takes everyone away and begins anew, with other numbers and another seed.
+
+        The lights' cycles begin anew too: what follows depends on the arguments, the map and where
+        clients' actors are, but not on what was before.
+        """
+        for actor_id in (*self.vehicles.ids, *self.pedestrians.ids):
+            self._world.destroy(actor_id)
+        self._counts, self._seed = (vehicles, pedestrians), seed
+        self._world.traffic_control.reset()
+        self.populate()
+
     def step(self) -> None:
         """Decides what everyone does during the next tick; call it before each."""
         if self._world.episode_id != self._episode_id:

@@ -50,6 +50,7 @@ class EpisodeInProgress:
         self._red_lights = RedLightWatch()
         self._red_lights.update(first.light, 0.0)
         self._counter = InfractionCounter()
+        self._begun: list[str] = []
         self._tick = first
         self._steer = 0.0
         self._dt_s = 0.0
@@ -157,10 +158,8 @@ class EpisodeInProgress:
     def _note_infractions(self, tick: Tick) -> None:
         kinds = [kind for kind in self._monitor.broken if kind != EpisodeEnd.COLLISION.value]
         kinds += [collision_kind(hit) for hit in tick.hits]
-        self.infractions += [
-            Infraction(kind, self._monitor.elapsed_s)
-            for kind in self._counter.update(kinds, tick.state.stamp_s)
-        ]
+        self._begun = self._counter.update(kinds, tick.state.stamp_s)
+        self.infractions += [Infraction(kind, self._monitor.elapsed_s) for kind in self._begun]
 
     def fail(self, detail: str) -> None:
         """Ends the episode from outside, by a fault."""
@@ -205,4 +204,5 @@ class EpisodeInProgress:
                 self._tick.state, position.s_m, self._task.waypoint_count,
                 self._task.waypoint_spacing_m,
             ),
+            infractions=tuple(self._begun),
         )  # fmt: skip

@@ -84,7 +84,7 @@ class Runner:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.parameters = parameters
-        self._task = driving_task(parameters)
+        self.task = driving_task(parameters)
         self.program = program
         self.trainer = trainer
         self._folder = folder
@@ -117,7 +117,7 @@ class Runner:
         )
         self._measure()
         self.status.waiting_for = ""
-        self._episode = EpisodeInProgress(self._task, self._assignment, route, tick)
+        self._episode = EpisodeInProgress(self.task, self._assignment, route, tick)
         sight = self._episode.see()
         if self._assignment.purpose is Purpose.TRAIN and self.trainer is not None:
             self.trainer.begin(sight)

@@ -100,6 +100,7 @@ class StepReport:
     truncated: bool
     reason: str
     waypoints: np.ndarray
+    infractions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,15 @@ from td3_driving.nodes.bridge_transforms import Transforms
 from td3_driving.nodes.running import run_node
 from td3_driving.ros import topics
 from td3_driving.ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
-from td3_driving.ros.messages import InvalidMessage, header, to_ns, to_time
+from td3_driving.ros.messages import (
+    LIGHT_NUMBERS,
+    NOBODY_AHEAD,
+    InvalidMessage,
+    from_traffic,
+    header,
+    to_ns,
+    to_time,
+)
 from td3_driving.ros.parameters import declare
 from td3_driving.simulator import (
     BRAKE,
@@ -168,6 +176,7 @@ class CarlaBridge(Node):
                     start_speed_mps=request.start_speed_mps,
                     start_lateral_m=request.start_lateral_m,
                     start_heading_rad=request.start_heading_rad,
+                    traffic=from_traffic(request.traffic),
                 )
             )
         except (ValueError, UnknownMap, RouteError) as error:
@@ -227,6 +236,8 @@ class CarlaBridge(Node):
                 step=self._step,
                 collisions=len(tick.collisions),
                 lane_invasions=len(tick.lane_invasions),
+                light=LIGHT_NUMBERS[tick.light],
+                gap_m=NOBODY_AHEAD if tick.gap_m is None else tick.gap_m,
             )
         )
 

@@ -22,11 +22,13 @@ from td3_driving.ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
 from td3_driving.ros.markers import agent_markers
 from td3_driving.ros.messages import (
     InvalidMessage,
+    from_frame,
     from_image,
     from_odometry,
     from_route,
     header,
     to_ns,
+    to_traffic,
 )
 from td3_driving.ros.pairing import StampPairer
 from td3_driving.ros.parameters import declare
@@ -187,7 +189,10 @@ class TD3AgentNode(Node):
         self._last_step = frame.step
 
     def _step(self, stamp: int, frame: Any, parts: dict[str, Any], hits: tuple[str, ...]) -> None:
-        tick = Tick(frame.episode, frame.step, parts["observation"], parts["odometry"], hits)
+        tick = Tick(
+            frame.episode, frame.step, parts["observation"], parts["odometry"], hits,
+            *from_frame(frame),
+        )  # fmt: skip
         if frame.step == 0:
             assert self._route is not None
             reply: Reply = self.runner.begin(tick, self._route[1])
@@ -225,6 +230,7 @@ class TD3AgentNode(Node):
                 episode_return=report.episode_return, completion=report.completion,
                 lateral_m=report.lateral_m, heading_error_rad=report.heading_error_rad,
                 terminated=report.terminated, truncated=report.truncated, reason=report.reason,
+                infractions=list(report.infractions),
             )
         )  # fmt: skip
         if isinstance(reply, Drive) and self._markers.get_subscription_count():
@@ -246,7 +252,7 @@ class TD3AgentNode(Node):
         request = ResetEpisode.Request(
             seed=plan.seed, map=plan.map, route_start=-1, route_goal=-1,
             start_speed_mps=plan.start_speed_mps, start_lateral_m=plan.start_lateral_m,
-            start_heading_rad=plan.start_heading_rad,
+            start_heading_rad=plan.start_heading_rad, traffic=to_traffic(self.runner.task.traffic),
         )  # fmt: skip
         self._asked_at_ns = now
         self._asked = self._reset.call_async(request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import math
+from dataclasses import asdict
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -11,9 +12,13 @@ from nav_msgs.msg import Odometry, Path
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from td3_driving.driving.lights import Light
 from td3_driving.driving.route import Route
+from td3_driving.driving.traffic import LeadCar, Traffic
 from td3_driving.driving.vehicle import VehicleState
-from td3_driving_msgs.msg import Action
+from td3_driving_msgs.msg import Action, Frame
+from td3_driving_msgs.msg import LeadCar as LeadCarMessage
+from td3_driving_msgs.msg import Traffic as TrafficMessage
 
 NS = 1_000_000_000
 
@@ -23,6 +28,18 @@ MOST_MPS, MOST_RADPS, MOST_M = 200.0, 100.0, 1e7
 MOST_ROUTE_M = 1e6
 
 _CHANNELS = {"mono8": 1, "8UC1": 1, "rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "8UC4": 4}
+
+
+NOBODY_AHEAD = -1.0
+"""Frame.gap_m where nobody is ahead."""
+
+LIGHT_NUMBERS = {
+    Light.NONE: Frame.NONE,
+    Light.GREEN: Frame.GREEN,
+    Light.YELLOW: Frame.YELLOW,
+    Light.RED: Frame.RED,
+}
+_LIGHTS = {number: light for light, number in LIGHT_NUMBERS.items()}
 
 
 class InvalidMessage(ValueError):
@@ -138,3 +155,37 @@ def from_route(message: Path) -> Route:
 def from_action(message: Action) -> tuple[float, float]:
     """(steer, acceleration) of an Action message, as they came: the gate judges them."""
     return float(message.steer), float(message.acceleration)
+
+
+def from_frame(message: Frame) -> tuple[Light, float | None]:
+    """The traffic light in force, and the free way ahead of the vehicle [m], None: nobody is ahead.
+
+    Raises:
+        InvalidMessage: for a light that there is not, or a gap that is no distance.
+    """
+    if message.light not in _LIGHTS:
+        raise InvalidMessage(f"frame's light is {message.light}, must be in [0, 3]")
+    gap_m = message.gap_m
+    if gap_m != NOBODY_AHEAD and not 0.0 <= gap_m <= MOST_M:
+        raise InvalidMessage(f"frame's gap_m is {gap_m:g}, must be in [0, {MOST_M:g}], or -1")
+    return _LIGHTS[message.light], None if gap_m == NOBODY_AHEAD else gap_m
+
+
+def to_traffic(traffic: Traffic) -> TrafficMessage:
+    """Who else is on the road, as a message."""
+    message = TrafficMessage(vehicles=traffic.vehicles, pedestrians=traffic.pedestrians)
+    if traffic.lead is not None:
+        message.lead = [LeadCarMessage(**asdict(traffic.lead))]
+    return message
+
+
+def from_traffic(message: TrafficMessage) -> Traffic:
+    """The inverse of to_traffic; whether lights count is the agent's business.
+
+    Raises:
+        ValueError: for values that no traffic can have; names them.
+    """
+    lead = None
+    for car in message.lead:
+        lead = LeadCar(**{name: getattr(car, name) for name in LeadCar.__slots__})
+    return Traffic(lead, message.vehicles, message.pedestrians)

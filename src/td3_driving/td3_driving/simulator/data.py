@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from td3_driving.driving.frames import FloatArray, Pose, Vector
+from td3_driving.driving.lights import Light
+from td3_driving.driving.traffic import Traffic
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class ResetRequest:
         start_lateral_m: Offset from the lane's centre, + to the left.
         start_heading_rad: Heading against the lane's, + to the left.
         route_length_m: Length of a route without a goal; None takes the session's.
+        traffic: Who else is on the road.
     """
 
     seed: int = 0
@@ -62,6 +65,7 @@ class ResetRequest:
     start_lateral_m: float = 0.0
     start_heading_rad: float = 0.0
     route_length_m: float | None = None
+    traffic: Traffic = field(default_factory=Traffic)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be an episode's start.
@@ -141,6 +145,9 @@ class Tick:
         twist: Velocities in the body frame.
         acceleration: [m/s2] in the body frame.
         collisions, lane_invasions: Events since the tick before, oldest first.
+        light: The traffic light in force.
+        gap_m: Free way to who is ahead on the route, bumper to bumper; None: nobody is, or the
+            episode was asked for without traffic.
     """
 
     frame: int
@@ -153,6 +160,8 @@ class Tick:
     gnss: Gnss
     collisions: tuple[Collision, ...]
     lane_invasions: tuple[LaneInvasion, ...]
+    light: Light = Light.NONE
+    gap_m: float | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from td3_driving.simulator.errors import (
     SimulatorUnavailable,
     VersionMismatch,
 )
+from td3_driving.simulator.others import Others, lead_role
 from td3_driving.simulator.rig import Rig, destroy
 from td3_driving.simulator.routing import map_basename
 
@@ -43,6 +44,7 @@ class Link:
     world: carla.World
     map: carla.Map
     rig: Rig
+    others: Others
 
     def __init__(self, config: SessionConfig, restore: carla.WorldSettings | None = None) -> None:
         self._config = config
@@ -134,6 +136,7 @@ class Link:
         self._remove_leftovers()
         self.rig = Rig(self.world, self.map.get_spawn_points(), self._config)
         self._has_rig = True
+        self.others = Others(self.world, self._config)
         self._wait_for_sensors()
 
     def _wait_for_sensors(self) -> None:
@@ -157,7 +160,8 @@ class Link:
         """Destroy what a crashed predecessor of our role name left in the world."""
         actors = list(self.world.get_actors())
         role = self._config.role_name
-        vehicles = [actor for actor in actors if actor.attributes.get("role_name") == role]
+        roles = (role, lead_role(role))
+        vehicles = [actor for actor in actors if actor.attributes.get("role_name") in roles]
         if not vehicles:
             return
         _LOG.warning("removing %d vehicle(s) named %s left by a crash", len(vehicles), role)
@@ -174,4 +178,5 @@ class Link:
     def _drop_rig(self) -> None:
         if self._has_rig:
             self._has_rig = False
+            self.others.close()
             self.rig.close()

@@ -39,13 +39,24 @@ def load_map(host: str, port: int, name: str, timeout_s: float) -> None:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"map {name} not loaded within {timeout_s:g} s")
                 time.sleep(_POLL_S)
-    except _Refused as error:
+    except Refused as error:
         raise ServerRefused(host, port, error) from error
     except OSError as error:
         raise SimulatorUnavailable(host, port, error) from error
 
 
-class _Refused(Exception):
+def call(host: str, port: int, timeout_s: float, method: str, *arguments: object) -> Any:
+    """One call on a connection of its own.
+
+    Raises:
+        Refused: The server answered with an error; it may not know the method.
+        OSError: It does not answer.
+    """
+    with socket.create_connection((host, port), timeout_s) as connection:
+        return _call(connection, method, *arguments)
+
+
+class Refused(Exception):
     """The server's own words."""
 
 
@@ -56,7 +67,7 @@ def _call(connection: socket.socket, method: str, *arguments: object) -> Any:
         unpacker.feed(data)
         for _, _, error, result in unpacker:
             if error is not None:
-                raise _Refused(error)
+                raise Refused(error)
             return _value(result[0])
     raise ConnectionError("the server hung up")
 
@@ -67,5 +78,5 @@ def _value(response: list[Any]) -> Any:
     if kind is False:
         return None
     if kind is True or kind == 0:
-        raise _Refused(content[0][0])
+        raise Refused(content[0][0])
     return content[0]

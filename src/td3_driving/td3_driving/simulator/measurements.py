@@ -8,7 +8,14 @@ import numpy.typing as npt
 
 from td3_driving.driving import frames
 from td3_driving.driving.frames import Pose
+from td3_driving.driving.lights import Light
 from td3_driving.simulator.data import Collision, Gnss, Imu, LaneInvasion
+
+_LIGHTS = {
+    carla.TrafficLightState.Red: Light.RED,
+    carla.TrafficLightState.Yellow: Light.YELLOW,
+    carla.TrafficLightState.Green: Light.GREEN,
+}
 
 
 class _Pixels:
@@ -46,6 +53,13 @@ def transform(pose: Pose) -> carla.Transform:
     """The carla.Transform of a pose."""
     x, y, z, pitch, yaw, roll = frames.pose_to_carla(pose)
     return carla.Transform(carla.Location(x, y, z), carla.Rotation(pitch, yaw, roll))
+
+
+def light(vehicle: carla.Vehicle) -> Light:
+    """The traffic light in force for a vehicle, by the client's newest snapshot."""
+    if not vehicle.is_at_traffic_light():
+        return Light.NONE
+    return _LIGHTS.get(vehicle.get_traffic_light_state(), Light.NONE)
 
 
 def imu(data: carla.IMUMeasurement) -> Imu:

@@ -111,7 +111,9 @@ class CarlaSession:
                 request.route_length_m or self.config.route_length_m,
             )
             start = start_pose(route.start, request.start_lateral_m, request.start_heading_rad)
-            tick = self._start(link, start, request.start_speed_mps)
+            with link.answering():
+                link.others.make_way(request.traffic, route.points, request.seed)
+            tick = self._start(link, start, request.start_speed_mps, request.seed)
             return EpisodeStart(self.map_name, route.points, tick)
         except (SimulatorUnavailable, ServerRefused) as error:
             self._disconnect(alive=isinstance(error, ServerRefused))
@@ -127,6 +129,7 @@ class CarlaSession:
         link = self._connected()
         try:
             with link.answering():
+                link.others.act(link.world.get_snapshot(), self.config.fixed_delta_s)
                 link.rig.vehicle.apply_control(_vehicle_control(command))
             return self._advance(link)
         except (SimulatorUnavailable, ServerRefused) as error:
@@ -181,7 +184,7 @@ class CarlaSession:
             self._planners.popitem(last=False)
         return self._planners[key]
 
-    def _start(self, link: Link, start: Pose, speed_mps: float) -> Tick:
+    def _start(self, link: Link, start: Pose, speed_mps: float, seed: int) -> Tick:
         behind = one_tick_before(start, speed_mps, self.config.fixed_delta_s)
         self._put(link, behind, 0.0)
         for _ in range(SETTLING_TICKS):
@@ -195,6 +198,8 @@ class CarlaSession:
             )
         # The jump itself crosses lanes, and the old episode may have ended in a collision.
         link.rig.forget_events(tick.frame)
+        with link.answering():
+            link.others.enter(seed)
         self._put(link, behind, speed_mps)
         return self._advance(link)
 
@@ -213,8 +218,9 @@ class CarlaSession:
             vehicle = snapshot.find(link.rig.vehicle.id)
             if vehicle is None:
                 raise RuntimeError("our vehicle is no longer in the world")
+            pose = measurements.pose(vehicle.get_transform())
+            gap_m = link.others.gap_m(snapshot, vehicle.id, pose)
         readings = link.rig.collect(snapshot.frame, self.config.timeout_s)
-        pose = measurements.pose(vehicle.get_transform())
         velocity, rate = vehicle.get_velocity(), vehicle.get_angular_velocity()
         acceleration = vehicle.get_acceleration()
         linear, angular, acceleration = frames.to_body(
@@ -234,6 +240,8 @@ class CarlaSession:
             gnss=readings.gnss,
             collisions=readings.collisions,
             lane_invasions=readings.lane_invasions,
+            light=measurements.light(link.rig.vehicle),
+            gap_m=gap_m,
         )
 
     def _stamp_s(self, elapsed_s: float) -> float:
