@@ -15,6 +15,7 @@ from torch.nn.utils import skip_init
 
 from td3_driving.learning.config import TD3Config
 from td3_driving.learning.errors import ShapeError
+from td3_driving.learning.linear import Linear
 
 
 class NatureCNN(nn.Module):
@@ -54,7 +55,7 @@ class NatureCNN(nn.Module):
             nn.Flatten(),
         )
         self.linear = nn.Sequential(
-            _kaiming(skip_init(nn.Linear, 64 * rows * columns, features_dim), generator),
+            _kaiming(skip_init(Linear, 64 * rows * columns, features_dim), generator),
             nn.ReLU(),
         )
 
@@ -146,7 +147,7 @@ def _mlp(widths: Sequence[int], generator: torch.Generator) -> nn.Sequential:
     """Linear layers with ReLU between them, initialised as torch does: U(+-1/sqrt(fan in))."""
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise(widths):
-        linear = skip_init(nn.Linear, fan_in, fan_out)
+        linear = skip_init(Linear, fan_in, fan_out)
         for parameter in linear.parameters():
             nn.init.uniform_(parameter, -(fan_in**-0.5), fan_in**-0.5, generator=generator)
         layers += [linear, nn.ReLU()]
