@@ -91,7 +91,7 @@ static void draw_ground(const Ground *ground, const Shading *look, const Camera 
         sample_light(ground->light, &ground->level[detail->level + shift], shift, count, s);
     else
         fill(s->light, 1.0f, count);
-    if (look->sharpen > 0.0f && fmaxf(s->near[0], s->near[count - 1]) > 1.1f)
+    if (look->sharpen > 0.0f && is_near(count, s))
         sample_detail(ground->detail, count, s);
     else
         fill(s->grain, 1.0f, count);

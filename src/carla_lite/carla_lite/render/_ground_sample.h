@@ -10,36 +10,17 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "_backdrop_types.h"
 #include "_target.h"
 
-enum { RUN = 256, LEVELS = 7, SHIFT = 8, LEAST_COVER = 54 };
+enum { RUN = 256, SHIFT = 8, LEAST_COVER = 54 };
 static const float FARTHEST = 134217728.0f; /* in 1/256 texels; keeps sums of a few in 32 bits */
 static const float HORIZON = 1e-4f;         /* n above which a ray meets the ground */
 
-typedef struct {
-    int32_t start, pitch, width, height; /* of the raster, in texels */
-    int32_t tile_start, tile_pitch, tile_mask, phase_x, phase_y;
-    int32_t light_start, light_pitch, light_width, light_height;
-} Level;
-
-typedef struct {
-    const uint32_t *texels; /* BGRA; A is paint on level 0: 128 none, more white, less yellow */
-    const uint8_t *detail;  /* 512 x 512 grain around 128, sixteen to a texel */
-    const uint8_t *light;   /* 0 in the shade to 255 in the light, from level `light_level` up */
-    const uint8_t *cover;   /* as level 0: asphalt in the low half byte, all paving in the high */
-    Level level[LEVELS];
-    int32_t light_level; /* LEVELS for none */
-    double texel_m, x_m, y_m;
-} Ground;
-
-typedef struct {
-    int32_t width, height;
-    double focal, x, y, z, r[9];
-} Camera;
-
-/* Rays of a run, all affine in the pixel's number i within it. */
+/* Rays of a row, all affine in the column; `from` is the first column of a stretch of it. */
 typedef struct {
     float x, x_step, y, y_step, n, n_step;
+    int32_t from;
 } Rays;
 
 /* How a stretch of n is sampled: from `above` on, with 1 << doublings samples of a level. */
@@ -95,8 +76,9 @@ CLONED static void meet_ground(const Rays *restrict rays, int first, int count,
     float *restrict jx = s->jx + first, *restrict jy = s->jy + first;
     float *restrict distance = s->distance + first, *restrict steep = s->steep + first;
     float *restrict near = s->near + first;
+    const int32_t from = rays->from;
     for (int i = 0; i < count; i++) {
-        float k = (float)i;
+        float k = (float)(from + i);
         float n = rays->n + k * rays->n_step, t = lens->height / n;
         float dx = rays->x + k * rays->x_step, dy = rays->y + k * rays->y_step;
         float far = t * scale, reach = t * t * per, length = sqrtf(dx * dx + dy * dy + n * n);
@@ -256,6 +238,14 @@ CLONED static void add_detail(int count, Scratch *restrict s)
         float strength = within(10.0f * s->near[i] - 10.0f, 0.0f, 32.0f) * (1.0f / 16384.0f);
         s->grain[i] = 1.0f + strength * (float)((int32_t)(s->bytes[i] & 255) - 128);
     }
+}
+
+/* Whether any texel is larger than its pixel. */
+CLONED static int is_near(int count, const Scratch *restrict s)
+{
+    int found = 0;
+    for (int i = 0; i < count; i++) found |= s->near[i] > 1.0f;
+    return found;
 }
 
 static void sample_light(const uint8_t *light, const Level *level, int shift, int count, Scratch *s)

@@ -4,14 +4,6 @@
 
 #include "_ground_sample.h"
 
-typedef struct {
-    float white[3], yellow[3]; /* paint, BGR */
-    float shade[3], sun[3];    /* gain in the shade, and what full light adds */
-    float mist[3], per_haze_m; /* what the distance fades into */
-    float reflected[3], wet;   /* what wet stone mirrors */
-    float sharpen;             /* above 0: close ground gets its grain */
-} Shading;
-
 INLINE uint32_t to_pixel(float b, float g, float r)
 {
     b = within(b, 0.0f, 255.0f);

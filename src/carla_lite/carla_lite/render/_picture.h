@@ -29,22 +29,22 @@ static Plan make_plan(const Camera *camera, double texel_m)
     return plan;
 }
 
-static Rays cast_row(const Camera *camera, int u, int v)
+static Rays cast_row(const Camera *camera, int v)
 {
     const double *r = camera->r, step = 1.0 / camera->focal;
-    double right = (u + 0.5 - 0.5 * camera->width) * step;
+    double right = (0.5 - 0.5 * camera->width) * step;
     double up = (0.5 * camera->height - v - 0.5) * step;
     Rays rays = {
         (float)(r[0] + r[1] * right + r[2] * up),    (float)(r[1] * step),
         (float)(r[3] + r[4] * right + r[5] * up),    (float)(r[4] * step),
-        (float)-(r[6] + r[7] * right + r[8] * up), (float)-(r[7] * step),
+        (float)-(r[6] + r[7] * right + r[8] * up), (float)-(r[7] * step), 0,
     };
     return rays;
 }
 
 static int detail_at(const Plan *plan, const Rays *restrict rays, int i)
 {
-    float n = rays->n + (float)i * rays->n_step;
+    float n = rays->n + (float)(rays->from + i) * rays->n_step;
     if (!(n > HORIZON)) return NO_GROUND;
     for (int k = 0; k < plan->details; k++)
         if (n > plan->detail[k].above) return k;
@@ -66,47 +66,109 @@ static int stretch(const Plan *plan, const Rays *restrict rays, int detail, int 
     return other;
 }
 
-static void draw_waiting(const Ground *ground, const Shading *look, const Sky *sky, int sky_at,
-                         const Camera *camera, const Plan *plan, int detail, int count, Scratch *s,
-                         uint32_t *out)
+/* Pixels that wait to be drawn together, and where in the picture they go. */
+typedef struct {
+    int detail, count, parts;
+    int32_t to[RUN], size[RUN];
+    Lens lens;
+    Scratch scratch;
+} Waiting;
+
+/* What all pixels of a picture are drawn from. */
+typedef struct {
+    const Ground *ground;
+    const Shading *look;
+    const Sky *sky;
+    const Camera *camera;
+    Plan plan;
+    int sky_level;
+} Backing;
+
+static void draw_waiting(const Backing *b, Waiting *w, uint32_t *out)
 {
-    if (detail == NO_GROUND)
-        draw_sky(sky, sky_at, count, s, out);
+    uint32_t pixels[RUN], *to = w->parts == 1 ? out + w->to[0] : pixels;
+    if (w->detail == NO_GROUND)
+        draw_sky(b->sky, b->sky_level, w->count, &w->scratch, to);
     else
-        draw_ground(ground, look, camera, &plan->detail[detail], count, s, out);
+        draw_ground(b->ground, b->look, b->camera, &b->plan.detail[w->detail], w->count, &w->scratch,
+                    to);
+    if (w->parts > 1)
+        for (int i = 0; i < w->parts; to += w->size[i++])
+            memcpy(out + w->to[i], to, sizeof(uint32_t) * (size_t)w->size[i]);
+    w->count = w->parts = 0;
 }
 
-/* Draws pixel after pixel; those that follow one another and share their detail go together. */
-static void draw_picture(const Ground *ground, const Shading *look, const Sky *sky,
-                         const Camera *camera, uint32_t *out)
+/* Adds a stretch of a row. Pixels that follow one another and share their detail go together. */
+static void add_stretch(const Backing *b, Waiting *w, int row, int from, int to, uint32_t *out)
 {
-    Scratch s;
-    const Plan plan = make_plan(camera, ground->texel_m);
-    const int sky_at = sky_level(camera->focal, sky->width[0]);
-    int detail = NO_GROUND, waiting = 0;
-    Lens lens = {0};
-    for (int v = 0; v < camera->height; v++) {
-        for (int u = 0, count; u < camera->width; u += count) {
-            const Rays rays = cast_row(camera, u, v);
-            const int next = detail_at(&plan, &rays, 0);
-            if (waiting == RUN || (waiting && next != detail)) {
-                draw_waiting(ground, look, sky, sky_at, camera, &plan, detail, waiting, &s, out);
-                out += waiting;
-                waiting = 0;
-            }
-            if (next != detail && next != NO_GROUND)
-                lens = make_lens(ground, camera, &plan.detail[next], plan.away);
-            detail = next;
-            count = camera->width - u < RUN - waiting ? camera->width - u : RUN - waiting;
-            count = stretch(&plan, &rays, detail, count);
-            if (detail == NO_GROUND)
-                meet_sky(&rays, sky->width[sky_at], sky->height[sky_at], waiting, count, &s);
-            else
-                meet_ground(&rays, waiting, count, &lens, &s);
-            waiting += count;
-        }
+    const int width = b->camera->width;
+    Rays rays = cast_row(b->camera, row);
+    for (int u = from, count; u < to; u += count) {
+        rays.from = u;
+        const int next = detail_at(&b->plan, &rays, 0);
+        if (w->count == RUN || (w->count && next != w->detail)) draw_waiting(b, w, out);
+        if (next != w->detail && next != NO_GROUND)
+            w->lens = make_lens(b->ground, b->camera, &b->plan.detail[next], b->plan.away);
+        w->detail = next;
+        count = to - u < RUN - w->count ? to - u : RUN - w->count;
+        count = stretch(&b->plan, &rays, next, count);
+        if (next == NO_GROUND)
+            meet_sky(&rays, b->sky->width[b->sky_level], b->sky->height[b->sky_level], w->count,
+                     count, &w->scratch);
+        else
+            meet_ground(&rays, w->count, count, &w->lens, &w->scratch);
+        const int32_t place = row * width + u;
+        if (w->parts && w->to[w->parts - 1] + w->size[w->parts - 1] == place)
+            w->size[w->parts - 1] += count;
+        else
+            w->to[w->parts] = place, w->size[w->parts++] = count;
+        w->count += count;
     }
-    draw_waiting(ground, look, sky, sky_at, camera, &plan, detail, waiting, &s, out);
+}
+
+/* The first place from `u` on at which names are nought, or at which they are not. */
+CLONED static int next_change(const uint32_t *names, int u, int width, int nought)
+{
+    for (; u + 8 <= width; u += 8) {
+        int found = 0;
+        for (int k = 0; k < 8; k++) found |= (names[u + k] == 0) == nought;
+        if (found) break;
+    }
+    while (u < width && (names[u] == 0) != nought) u++;
+    return u;
+}
+
+/* Draws those pixels of a row at which nothing else is seen, and short gaps between them. */
+static void add_row(const Backing *b, Waiting *w, int row, const uint32_t *names, uint32_t *out)
+{
+    enum { LEAST_GAP = 8 }; /* less is not worth a stretch of its own */
+    const int width = b->camera->width;
+    for (int from = next_change(names, 0, width, 1), to, next; from < width; from = next) {
+        to = next_change(names, from, width, 0);
+        while ((next = next_change(names, to, width, 1)) < width && next - to < LEAST_GAP)
+            to = next_change(names, next, width, 0);
+        add_stretch(b, w, row, from, to, out);
+    }
+}
+
+/* Draws the rows of a picture from `from` on where the mask, if there is one, shows nothing else. */
+static void draw_backdrop(const Ground *ground, const Shading *look, const Sky *sky,
+                          const Camera *camera, int from, int to, const Mask *mask, uint32_t *out)
+{
+    const Backing backing = {
+        ground, look, sky, camera, make_plan(camera, ground->texel_m),
+        sky_level(camera->focal, sky->width[0]),
+    };
+    Waiting waiting;
+    waiting.detail = NO_GROUND, waiting.count = waiting.parts = 0;
+    for (int row = from; row < to; row++) {
+        if (mask && row >= mask->first && row < mask->last)
+            add_row(&backing, &waiting, row,
+                    mask->names + (size_t)(row - mask->from) * mask->stride, out);
+        else
+            add_stretch(&backing, &waiting, row, 0, camera->width, out);
+    }
+    if (waiting.count) draw_waiting(&backing, &waiting, out);
 }
 
 /* CARLA's tags of what has no solid. */
@@ -165,8 +227,9 @@ static void draw_labels(const Ground *ground, const Camera *camera, uint8_t *out
     const Lens lens = make_lens(ground, camera, &finest, plan.away);
     const Origin origin = place_camera(ground, &ground->level[0], camera, 0);
     for (int v = 0; v < camera->height; v++) {
+        Rays rays = cast_row(camera, v);
         for (int u = 0, count; u < camera->width; u += count, out += count) {
-            const Rays rays = cast_row(camera, u, v);
+            rays.from = u;
             const int detail = detail_at(&plan, &rays, 0);
             count = camera->width - u < RUN ? camera->width - u : RUN;
             count = stretch(&plan, &rays, detail, count);

@@ -4,36 +4,6 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t
 from libc.string cimport memset
 
 cdef extern from "_picture.h" nogil:
-    ctypedef struct Level:
-        int32_t start, pitch, width, height
-        int32_t tile_start, tile_pitch, tile_mask, phase_x, phase_y
-        int32_t light_start, light_pitch, light_width, light_height
-
-    ctypedef struct Ground:
-        const uint32_t *texels
-        const uint8_t *detail
-        const uint8_t *light
-        const uint8_t *cover
-        Level level[7]
-        int32_t light_level
-        double texel_m, x_m, y_m
-
-    ctypedef struct Shading:
-        float white[3]
-        float yellow[3]
-        float shade[3]
-        float sun[3]
-        float mist[3]
-        float per_haze_m
-        float reflected[3]
-        float wet, sharpen
-
-    ctypedef struct Sky:
-        const uint32_t *texels
-        int32_t start[4]
-        int32_t width[4]
-        int32_t height[4]
-
     ctypedef struct Weather:
         float zenith[3]
         float horizon[3]
@@ -44,13 +14,8 @@ cdef extern from "_picture.h" nogil:
         float sun[3]
         float cloudiness, fog
 
-    ctypedef struct Camera:
-        int32_t width, height
-        double focal, x, y, z
-        double r[9]
-
-    void draw_picture(const Ground *, const Shading *, const Sky *, const Camera *,
-                      uint32_t *)
+    void draw_backdrop(const Ground *, const Shading *, const Sky *, const Camera *, int, int,
+                       const Mask *, uint32_t *)
     void colour_sky(const Weather *, const uint32_t *, uint32_t *, int, int)
     void tag_places(const Ground *, const double *, const double *, size_t, uint8_t *)
     void draw_labels(const Ground *, const Camera *, uint8_t *)
@@ -71,11 +36,6 @@ cdef void place(Camera *camera, int width, int height, double focal, tuple locat
 
 cdef class Backdrop:
     """Ground and sky as C reads them; holds on to the arrays. `Scene` checks what it is given."""
-
-    cdef Ground ground
-    cdef Sky sky
-    cdef Shading shading
-    cdef object arrays, light
 
     def __init__(
         self,
@@ -120,17 +80,14 @@ cdef class Backdrop:
         for i in range(<int> (sizeof(Shading) // sizeof(float))):
             values[i] = shading[i]
 
-    def draw(self, uint32_t[:, ::1] out, double focal, tuple location,
-             const double[:, ::1] rotation):
-        """Draws a picture; location and rotation as in `View`, z above 0."""
-        cdef Camera camera
-        place(&camera, out.shape[1], out.shape[0], focal, location, rotation)
-        with nogil:
-            draw_picture(&self.ground, &self.shading, &self.sky, &camera, &out[0, 0])
+    cdef void draw(self, const Camera *camera, int first, int last, const Mask *mask,
+                   uint32_t *out) noexcept nogil:
+        """Draws rows of a picture where the mask, if not NULL, shows nothing else; z above 0."""
+        draw_backdrop(&self.ground, &self.shading, &self.sky, camera, first, last, mask, out)
 
     def label(self, uint8_t[:, ::1] out, double focal, tuple location,
               const double[:, ::1] rotation):
-        """Writes what the ground is; arguments as of `draw`."""
+        """Writes what the ground is; location and rotation as in `View`, z above 0."""
         cdef Camera camera
         place(&camera, out.shape[1], out.shape[0], focal, location, rotation)
         with nogil:

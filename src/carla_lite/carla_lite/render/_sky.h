@@ -11,13 +11,6 @@
 
 #include "_ground.h"
 
-enum { SKY_LEVELS = 4 };
-
-typedef struct {
-    const uint32_t *texels;
-    int32_t start[SKY_LEVELS], width[SKY_LEVELS], height[SKY_LEVELS]; /* pitch: width + 1 */
-} Sky;
-
 typedef struct {
     float zenith[3], horizon[3], cloud[3], trees[3], mist[3], glow[3]; /* BGR */
     float sun[3];
@@ -39,8 +32,9 @@ CLONED static void meet_sky(const Rays *restrict rays, int32_t width, int32_t he
     const int32_t lowest = ((height - 1) << SHIFT) - 1, pitch = width + 1;
     int32_t *restrict to_x = s->x + first, *restrict to_y = s->y + first;
     uint32_t *restrict at = s->at + first;
+    const int32_t from = rays->from;
     for (int i = 0; i < count; i++) {
-        float k = (float)i;
+        float k = (float)(from + i);
         float x = rays->x + k * rays->x_step, y = rays->y + k * rays->y_step;
         float z = -(rays->n + k * rays->n_step);
         z = z > 0.0f ? z : 0.0f;

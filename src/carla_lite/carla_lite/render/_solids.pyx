@@ -2,6 +2,8 @@
 
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 
+from carla_lite.render._picture cimport Backdrop, Camera, Mask, place
+
 
 cdef extern from "_solids_picture.h" nogil:
     ctypedef struct Solid:
@@ -19,10 +21,12 @@ cdef extern from "_solids_picture.h" nogil:
         double focal
         double eye[3]
         double axis[3][3]
+        int from_row "from"
+        int to
         float *nearness
         uint32_t *seen
         Face *faces
-        uint32_t count
+        int first, last
 
     ctypedef struct SolidList:
         const Solid *solids
@@ -35,14 +39,19 @@ cdef extern from "_solids_picture.h" nogil:
     int SCRATCH
     int first_bad(const Solid *solids, int count)
     void bound_solids(const Solid *solids, int count, int padded, float *bounds)
-    void trace_frame(Frame *frame, SolidList fixed, SolidList moving, uint32_t *scratch)
-    void paint_frame(
+    ctypedef struct Cast:
+        pass
+
+    Cast find_cast(const Frame *frame, SolidList fixed, SolidList moving, uint32_t *scratch)
+    void trace_band(Frame *frame, const Cast *cast, int first, int last)
+    void paint_band(
         const Frame *frame,
         const Light *light,
+        int begin,
         const Solid *moving,
         int count,
         uint32_t *pixels,
-        int32_t *scratch,
+        int32_t *list,
     )
     void copy_depth(const Frame *frame, float *depth)
     void copy_labels(const Frame *frame, uint8_t *tags, uint32_t *ids)
@@ -72,20 +81,29 @@ def fill_bounds(const uint8_t[::1] solids, float[:, ::1] bounds):
 
 
 cdef class Tracer:
-    """Traces solids into buffers that the caller keeps alive and large enough."""
+    """Traces solids, band by band, into buffers that the caller keeps alive and large enough."""
 
     cdef Frame frame
     cdef SolidList fixed, moving
     cdef uint32_t *scratch
+    cdef int32_t *changes
+    cdef int band
     cdef object owners
 
     def __init__(
-        self, int width, int height, float[:, ::1] nearness, uint32_t[:, ::1] seen
+        self,
+        int width,
+        int height,
+        float[:, ::1] nearness,
+        uint32_t[:, ::1] seen,
+        int32_t[::1] changes,
     ):
+        """A band has as many rows as `nearness` and `seen`, at least two."""
         self.frame.width, self.frame.height = width, height
-        self.frame.stride = <int>nearness.shape[1]
+        self.frame.stride, self.band = <int>nearness.shape[1], <int>nearness.shape[0]
         self.frame.nearness, self.frame.seen = &nearness[0, 0], &seen[0, 0]
-        self.owners = [nearness, seen]
+        self.changes = &changes[0]
+        self.owners = [nearness, seen, changes]
 
     def reserve(
         self,
@@ -101,11 +119,12 @@ cdef class Tracer:
         )
         self.moving.bounds, self.moving.padded = &moving_bounds[0, 0], <int>moving_bounds.shape[1]
         self.frame.faces, self.scratch = <Face *>&faces[0], &scratch[0]
-        self.owners = [*self.owners[:2], fixed, fixed_bounds, moving_bounds, faces, scratch]
+        self.owners = [*self.owners[:3], fixed, fixed_bounds, moving_bounds, faces, scratch]
 
-    cdef void trace(
+    cdef void look(
         self, double focal, location, const double[:, ::1] rotation, const uint8_t[::1] moving
     ):
+        """Sets the camera and what moves."""
         cdef Frame *frame = &self.frame
         cdef int k
         frame.focal = focal
@@ -115,14 +134,16 @@ cdef class Tracer:
             frame.axis[1][k] = rotation[k, 1]
             frame.axis[2][k] = -rotation[k, 2]
         self.moving.solids, self.moving.count = address(moving), count_of(moving)
-        with nogil:
-            bound_solids(
-                self.moving.solids,
-                self.moving.count,
-                self.moving.padded,
-                <float *>self.moving.bounds,
-            )
-            trace_frame(frame, self.fixed, self.moving, self.scratch)
+
+    cdef Cast find(self) noexcept nogil:
+        """Finds what the camera may see."""
+        bound_solids(
+            self.moving.solids,
+            self.moving.count,
+            self.moving.padded,
+            <float *>self.moving.bounds,
+        )
+        return find_cast(&self.frame, self.fixed, self.moving, self.scratch)
 
     def paint(
         self,
@@ -131,21 +152,34 @@ cdef class Tracer:
         const double[:, ::1] rotation,
         const uint8_t[::1] moving,
         const float[::1] light,
+        Backdrop backdrop,
         uint32_t[:, ::1] pixels,
     ):
-        """Draws shadows and solids over a picture."""
-        self.trace(focal, location, rotation, moving)
+        """Draws the backdrop, unless it is None, and shadows and solids over it."""
+        self.look(focal, location, rotation, moving)
+        cdef Frame *frame = &self.frame
         cdef const Light *lit = <const Light *>&light[0]
         cdef uint32_t *out = &pixels[0, 0]
+        cdef Camera camera
+        cdef Mask mask
+        cdef Cast cast
+        cdef int begin = 0, end
+        place(&camera, frame.width, frame.height, focal, location, rotation)
         with nogil:
-            paint_frame(
-                &self.frame,
-                lit,
-                self.moving.solids,
-                self.moving.count,
-                out,
-                <int32_t *>self.scratch,
-            )
+            cast = self.find()
+            while begin < frame.height:
+                # A band repeats the last row of the one above, whose edges meet its own.
+                end = min(max(begin - 1, 0) + self.band, frame.height)
+                trace_band(frame, &cast, max(begin - 1, 0), end)
+                if backdrop is not None:
+                    mask = Mask(
+                        frame.seen, frame.stride, frame.from_row, frame.first, frame.last
+                    )
+                    backdrop.draw(&camera, begin, end, &mask, out)
+                paint_band(
+                    frame, lit, begin, self.moving.solids, self.moving.count, out, self.changes
+                )
+                begin = end
 
     def measure(
         self,
@@ -156,10 +190,17 @@ cdef class Tracer:
         float[:, ::1] depth,
     ):
         """Writes the depth of all that is seen, the ground included."""
-        self.trace(focal, location, rotation, moving)
+        self.look(focal, location, rotation, moving)
         cdef float *out = &depth[0, 0]
+        cdef Cast cast
+        cdef int begin = 0, end
         with nogil:
-            copy_depth(&self.frame, out)
+            cast = self.find()
+            while begin < self.frame.height:
+                end = min(begin + self.band, self.frame.height)
+                trace_band(&self.frame, &cast, begin, end)
+                copy_depth(&self.frame, out)
+                begin = end
 
     def label(
         self,
@@ -171,8 +212,15 @@ cdef class Tracer:
         uint32_t[:, ::1] ids,
     ):
         """Writes tags and ids where solids are seen, and leaves the other pixels alone."""
-        self.trace(focal, location, rotation, moving)
+        self.look(focal, location, rotation, moving)
         cdef uint8_t *out = &tags[0, 0]
         cdef uint32_t *names = &ids[0, 0]
+        cdef Cast cast
+        cdef int begin = 0, end
         with nogil:
-            copy_labels(&self.frame, out, names)
+            cast = self.find()
+            while begin < self.frame.height:
+                end = min(begin + self.band, self.frame.height)
+                trace_band(&self.frame, &cast, begin, end)
+                copy_labels(&self.frame, out, names)
+                begin = end

@@ -115,10 +115,11 @@ static void sort_buckets(const uint8_t *bucket, int count, uint32_t *order) {
     for (int i = 0; i < count; i++) order[start[bucket[i]]++] = (uint32_t)i;
 }
 
-/* Whether all pixels that may show a solid show something nearer. */
+/* Whether all of the band's pixels that may show a solid show something nearer. */
 INLINE int is_hidden(const Frame *f, const Candidate *c) {
-    for (int row = c->top; row < c->bottom; row++) {
-        const float *nearness = f->nearness + (size_t)row * f->stride;
+    int top = c->top > f->from ? c->top : f->from, bottom = c->bottom < f->to ? c->bottom : f->to;
+    for (int row = top; row < bottom; row++) {
+        const float *nearness = f->nearness + place_of(f, row);
         for (int u = c->left; u < c->right; u += LANES)
             if (any((load(nearness + u) < c->nearest) & (COUNT < (float)(c->right - u)))) return 0;
     }
@@ -132,22 +133,37 @@ typedef struct {
     int count, padded;
 } SolidList;
 
-/* Traces all solids into a cleared frame. `scratch` holds `SCRATCH` numbers for each bound. */
+/* What of all solids a picture may show, the near ones first. */
+typedef struct {
+    SolidList fixed, moving;
+    const Candidate *found;
+    const uint32_t *order;
+    int count;
+} Cast;
+
+/* Finds them; `scratch` holds `SCRATCH` numbers for each bound. */
 CLONED
-void trace_frame(Frame *f, SolidList fixed, SolidList moving, uint32_t *scratch) {
+Cast find_cast(const Frame *f, SolidList fixed, SolidList moving, uint32_t *scratch) {
     int total = fixed.padded + moving.padded;
     Candidate *found = (Candidate *)scratch;
     uint32_t *order = scratch + total * (sizeof(Candidate) / sizeof(uint32_t));
     uint8_t *bucket = (uint8_t *)(order + total);
-    clear_frame(f);
     int count = cull(f, fixed.bounds, fixed.padded, 0, found, bucket);
     count += cull(f, moving.bounds, moving.padded, fixed.padded, found + count, bucket + count);
     sort_buckets(bucket, count, order);
-    for (int i = 0; i < count; i++) {
-        const Candidate *c = &found[order[i]];
+    return (Cast){fixed, moving, found, order, count};
+}
+
+/* Traces a band of the picture. */
+CLONED
+void trace_band(Frame *f, const Cast *cast, int from, int to) {
+    f->from = from, f->to = to;
+    clear_frame(f);
+    for (int i = 0; i < cast->count; i++) {
+        const Candidate *c = &cast->found[cast->order[i]];
         if (is_hidden(f, c)) continue;
-        int k = (int)c->number - fixed.padded;
-        draw_solid(f, k < 0 ? &fixed.solids[c->number] : &moving.solids[k], k >= 0);
+        int k = (int)c->number - cast->fixed.padded;
+        draw_solid(f, k < 0 ? &cast->fixed.solids[c->number] : &cast->moving.solids[k], k >= 0);
     }
 }
 

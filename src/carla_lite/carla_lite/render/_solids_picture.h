@@ -20,16 +20,17 @@ static int first_bad(const Solid *solids, int count) {
     return -1;
 }
 
-/* Draws shadows and solids; `list` has room for a row and some more. */
+/* Draws the shadows and solids of a traced band, whose first row counts as drawn if it is not
+ * `begin`; `list` has room for a row and some more. */
 CLONED
-void paint_frame(const Frame *f, const Light *light, const Solid *moving, int count, uint32_t *pixels,
-                 int32_t *list) {
+void paint_band(const Frame *f, const Light *light, int begin, const Solid *moving, int count,
+                uint32_t *pixels, int32_t *list) {
     const Light own = *light; /* pixels, when written, cannot change a copy */
     const int width = f->width;
     prepare_faces(f, &own);
-    draw_shadows(f, &own, moving, count, pixels);
-    for (int row = f->first; row < f->last; row++) {
-        const uint32_t *seen = f->seen + (size_t)row * f->stride;
+    draw_shadows(f, &own, begin, moving, count, pixels);
+    for (int row = f->first > begin ? f->first : begin; row < f->last; row++) {
+        const uint32_t *seen = f->seen + place_of(f, row);
         /* Right of the picture nothing is seen, so that all that is ends in a change. */
         int changes = list_changes(seen, seen + 1, width, list), from = 0;
         for (int i = 0; i < changes; i++) {
@@ -43,25 +44,25 @@ void paint_frame(const Frame *f, const Light *light, const Solid *moving, int co
         changes = list_changes(seen - f->stride, seen, width, list);
         for (int i = 0; i < changes; i++) smooth_pair(f, list[i], row - 1, 0, 1, pixels);
     }
-    if (f->last == 0 || f->last == f->height) return;
+    if (f->last == f->from || f->last == f->to) return;
     /* The row below the last one sees no solids, but their edges. */
-    const uint32_t *seen = f->seen + (size_t)f->last * f->stride;
+    const uint32_t *seen = f->seen + place_of(f, f->last);
     int changes = list_changes(seen - f->stride, seen, width, list);
     for (int i = 0; i < changes; i++) smooth_pair(f, list[i], f->last - 1, 0, 1, pixels);
 }
 
 CLONED
 void copy_depth(const Frame *f, float *depth) {
-    for (int row = 0; row < f->height; row++) {
-        const float *nearness = f->nearness + (size_t)row * f->stride;
+    for (int row = f->from; row < f->to; row++) {
+        const float *nearness = f->nearness + place_of(f, row);
         for (int u = 0; u < f->width; u++) depth[(size_t)row * f->width + u] = 1.0f / nearness[u];
     }
 }
 
 CLONED
 void copy_labels(const Frame *f, uint8_t *tags, uint32_t *ids) {
-    for (int row = 0; row < f->height; row++) {
-        const uint32_t *seen = f->seen + (size_t)row * f->stride;
+    for (int row = f->from; row < f->to; row++) {
+        const uint32_t *seen = f->seen + place_of(f, row);
         for (int u = 0; u < f->width; u++) {
             if (!seen[u]) continue;
             const Solid *s = f->faces[seen[u] - 1].solid;

@@ -55,7 +55,7 @@ INLINE void shade_stretch(const Frame *f, const Light *light, const Face *face, 
                           const int round, int row, int from, int to, uint32_t *pixels) {
     const Solid own = *face->solid, *s = &own; /* pixels, when written, cannot change a copy */
     const int k = round ? 0 : face->face >> 1;
-    const float *nearness = f->nearness + (size_t)row * f->stride;
+    const float *nearness = f->nearness + place_of(f, row);
     const float y = (float)((row + 0.5 - 0.5 * f->height) / f->focal), focal = (float)f->focal;
     const float x0 = (float)((from + 0.5 - 0.5 * f->width) / f->focal), step = (float)(1.0 / f->focal);
     const float cos = s->heading[0], sin = s->heading[1], per_haze = 1.0f / light->haze_m;

@@ -52,7 +52,8 @@ INLINE void sweep_range(Floats x, float way, float half, Floats *low, Floats *hi
     *low = most(*low, least(a, b)), *high = least(*high, most(a, b));
 }
 
-INLINE void draw_shadow(const Frame *f, const Light *light, const Shadow *s, uint32_t *pixels) {
+INLINE void draw_shadow(const Frame *f, const Light *light, int begin, const Shadow *s,
+                        uint32_t *pixels) {
     double corner[8][3], reach_x = s->half_x + SOFT_M, reach_y = s->half_y + SOFT_M;
     int left, right, top, bottom;
     double from[2] = {s->x - f->eye[0], s->y - f->eye[1]};
@@ -77,9 +78,9 @@ INLINE void draw_shadow(const Frame *f, const Light *light, const Shadow *s, uin
         float all = light->ambient[k] + light->direct[k] * lit;
         dark[k] = all > 0.0f ? 0.92f * light->direct[k] * lit / all : 0.0f;
     }
-    for (int row = top; row < bottom; row++) {
-        const float *nearness = f->nearness + (size_t)row * f->stride;
-        const int32_t *seen = (const int32_t *)f->seen + (size_t)row * f->stride;
+    for (int row = top > begin ? top : begin; row < bottom; row++) {
+        const float *nearness = f->nearness + place_of(f, row);
+        const int32_t *seen = (const int32_t *)f->seen + place_of(f, row);
         const float rx = (float)at(&ray[0], left, row), ry = (float)at(&ray[1], left, row);
         for (int u = left; u < right; u += LANES) {
             Floats near = load(nearness + u), count = COUNT + (float)(u - left);
@@ -110,11 +111,11 @@ INLINE void draw_shadow(const Frame *f, const Light *light, const Shadow *s, uin
     }
 }
 
-INLINE void draw_shadows(const Frame *f, const Light *light, const Solid *moving, int count,
+INLINE void draw_shadows(const Frame *f, const Light *light, int begin, const Solid *moving, int count,
                          uint32_t *pixels) {
     for (int i = 0; i < count;) {
         Shadow s = shadow_of(light, moving, i, count, &i);
-        draw_shadow(f, light, &s, pixels);
+        draw_shadow(f, light, begin, &s, pixels);
     }
 }
 

@@ -51,7 +51,7 @@ INLINE uint32_t blend(uint32_t a, uint32_t b, int share) {
 INLINE void smooth_pair(const Frame *f, int column, int row, int right, int down, uint32_t *pixels) {
     uint32_t *own = pixels + (size_t)row * f->width + column, *other = own + right + down * f->width;
     if (!((*own ^ *other) & 0xf0f0f0)) return; /* much the same */
-    size_t here = (size_t)row * f->stride + column, there = here + right + (size_t)down * f->stride;
+    size_t here = place_of(f, row) + column, there = here + right + (size_t)down * f->stride;
     /* The edge is the nearer one's; where a solid meets the ground it is the solid's. */
     int back = f->seen[there] && (!f->seen[here] || f->nearness[here] < f->nearness[there]);
     uint32_t name = f->seen[back ? there : here];

@@ -39,12 +39,15 @@ typedef struct {
     double focal;
     double eye[3];
     double axis[3][3]; /* ahead, right, down in the world */
-    float *nearness;   /* of what each pixel sees, ground included; 0 for the sky */
+    int from, to;      /* the band of rows that is worked on; the last one not */
+    float *nearness;   /* of what the band's pixels see, ground included; 0 for the sky */
     uint32_t *seen;    /* 1 + index of the face, 0 for ground and sky */
     Face *faces;
     uint32_t count;    /* of faces so far */
-    int first, last;   /* rows in which they may be seen; the last one not */
+    int first, last;   /* rows of the band in which they may be seen; the last one not */
 } Frame;
+
+INLINE size_t place_of(const Frame *f, int row) { return (size_t)(row - f->from) * f->stride; }
 
 /* The form of the product of a vector, in the camera's axes, and the pixel's ray. */
 INLINE Form form_of(const Frame *f, const double *n) {
@@ -67,8 +70,8 @@ INLINE void to_camera(const Frame *f, const double *v, double *out) {
  * lanes that were seen. */
 INLINE Ints fill(const Frame *f, int row, int from, int to, int anchor, float first, float step,
                  uint32_t face) {
-    float *nearness = f->nearness + (size_t)row * f->stride;
-    int32_t *seen = (int32_t *)f->seen + (size_t)row * f->stride;
+    float *nearness = f->nearness + place_of(f, row);
+    int32_t *seen = (int32_t *)f->seen + place_of(f, row);
     Ints found = {0};
     for (int u = from; u < to; u += LANES) {
         Floats old = load(nearness + u);
@@ -159,8 +162,8 @@ INLINE int draw_round(const Frame *f, const Face *face, int top, int bottom, uin
         c += middle * (2.0 * b + a * middle), b += a * middle;
         const float c0 = (float)c, b0 = (float)(2.0 * b), a0 = (float)a;
         const float n0 = (float)at(&face->near, middle, row), n1 = (float)face->near.a;
-        float *nearness = f->nearness + (size_t)row * f->stride;
-        int32_t *seen = (int32_t *)f->seen + (size_t)row * f->stride;
+        float *nearness = f->nearness + place_of(f, row);
+        int32_t *seen = (int32_t *)f->seen + place_of(f, row);
         for (int u = from; u < to; u += LANES) {
             Floats x = COUNT + (float)(u - (int)middle), old = load(nearness + u);
             Floats under = c0 + x * (b0 + a0 * x), ahead = n0 + n1 * x;
@@ -176,8 +179,8 @@ INLINE int draw_round(const Frame *f, const Face *face, int top, int bottom, uin
     return any(found);
 }
 
-/* The part of the picture that may see any of eight corners; all of it where one is beside or behind
- * the eye. Tells whether there is a pixel's centre in it. */
+/* The part of the band that may see any of eight corners; all of it where one is beside or behind the
+ * eye. Tells whether there is a pixel's centre in it. */
 INLINE int find_window(const Frame *f, double corner[8][3], int *left, int *right, int *top, int *bottom) {
     double low[2] = {1e300, 1e300}, high[2] = {-1e300, -1e300};
     const int size[2] = {f->width, f->height};
@@ -203,8 +206,9 @@ INLINE int find_window(const Frame *f, double corner[8][3], int *left, int *righ
             if (b < size[k] - 1) to[k] = (int)b + 1;
             if (from[k] >= to[k]) return 0;
         }
-    *left = from[0], *right = to[0], *top = from[1], *bottom = to[1];
-    return 1;
+    *left = from[0], *right = to[0];
+    *top = from[1] > f->from ? from[1] : f->from, *bottom = to[1] < f->to ? to[1] : f->to;
+    return *top < *bottom;
 }
 
 static const uint8_t FACE_CORNERS[6][4] = {
@@ -294,13 +298,13 @@ INLINE void draw_solid(Frame *f, const Solid *s, int moving) {
 
 /* Fills the buffers with ground and sky; the ground is z = 0. */
 INLINE void clear_frame(Frame *f) {
-    f->count = 0, f->first = f->height, f->last = 0;
+    f->count = 0, f->first = f->to, f->last = f->from;
     double down[3] = {f->axis[0][2], f->axis[1][2], f->axis[2][2]};
     for (int k = 0; k < 3; k++) down[k] /= -f->eye[2];
     Form near = form_of(f, down);
-    memset(f->seen, 0, sizeof(uint32_t) * (size_t)f->height * f->stride);
-    for (int row = 0; row < f->height; row++) {
-        float *nearness = f->nearness + (size_t)row * f->stride;
+    memset(f->seen, 0, sizeof(uint32_t) * (size_t)(f->to - f->from) * f->stride);
+    for (int row = f->from; row < f->to; row++) {
+        float *nearness = f->nearness + place_of(f, row);
         int anchor = near.a >= 0.0 ? 0 : f->width - 1;
         float first = (float)at(&near, anchor, row), step = (float)near.a;
         for (int u = 0; u < f->stride; u += LANES) {

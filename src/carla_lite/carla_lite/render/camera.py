@@ -81,10 +81,9 @@ class PinholeCamera:
         else:
             _check_out(out, (self.height, self.width, 4), np.uint8)
         pixels = out.view(np.uint32)[..., 0]
-        scene.backdrop.draw(pixels, view.focal_px, view.location, view.rotation)
         moving = _NONE if solids is None else solids
         look = scene.look
-        self._raster.draw(view, scene.static, moving, look, pixels)
+        self._raster.draw(view, scene.static, moving, look, pixels, scene.backdrop)
         if look.rain > 0.0:
             if not math.isfinite(time_s):
                 raise CameraSettingsError(f"the time is {time_s}: use finite seconds")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from carla_lite.render._picture import Backdrop
 from carla_lite.render._solids import FACE_BYTES, LIGHT_FLOATS, SCRATCH_WORDS, Tracer
 from carla_lite.render.look import Look
 from carla_lite.render.solids_static import StaticSolids, checked_solids, padded_bounds
@@ -13,13 +14,15 @@ from carla_lite.scenery.solids import Solids
 
 _LANES = 8
 _CHUNK = 4 * _LANES
+_BAND_PIXELS = 1 << 16
+"""Pictures are drawn in bands of rows, whose buffers stay in the processor's cache."""
 
 
 class SolidRaster:
     """Draws solids into pictures of one size; not for use by two threads at once.
 
-    Keeps the buffers of the visible surfaces from picture to picture. A solid that the camera is
-    inside of is not seen; any other is, however near. The camera must be above the ground, z = 0.
+    Keeps the buffers of a band's visible surfaces from picture to picture. A solid that the camera
+    is inside of is not seen; any other is, however near. The camera must be above the ground, z = 0.
     """
 
     def __init__(self, width: int, height: int) -> None:
@@ -30,11 +33,13 @@ class SolidRaster:
         self._shape = (height, width)
         # Whole vectors may be written wherever a row's pixels begin, and whole chunks read.
         stride = -(-width // _CHUNK) * _CHUNK + _LANES
+        band = max(2, min(height, _BAND_PIXELS // stride))
         self._tracer = Tracer(
             width,
             height,
-            np.zeros((height, stride), np.float32),
-            np.zeros((height, stride), np.uint32),
+            np.zeros((band, stride), np.float32),
+            np.zeros((band, stride), np.uint32),
+            np.zeros(width + 2 * _CHUNK, np.int32),
         )
         self._static: StaticSolids | None = None
         self._room = 0
@@ -48,8 +53,9 @@ class SolidRaster:
         moving: Solids,
         look: Look,
         pixels: NDArray[np.uint32],
+        backdrop: Backdrop | None = None,
     ) -> None:
-        """Draws solids, and the shadows of the moving ones, over a picture of ground and sky.
+        """Draws ground and sky, and over them solids and the shadows of the moving ones.
 
         Args:
             view: The camera, of this raster's size.
@@ -58,6 +64,7 @@ class SolidRaster:
                 and follow one another.
             look: Light and haze.
             pixels: uint32 (height, width), C-contiguous BGRA, drawn into.
+            backdrop: Ground and sky; the picture as it is if None.
 
         Raises:
             InvalidSolidsError: `moving` does not hold solids.
@@ -67,7 +74,9 @@ class SolidRaster:
             self._light[:] = _packed(look)
             self._look = look
         solids = self._reserved(static, moving)
-        self._tracer.paint(view.focal_px, view.location, view.rotation, solids, self._light, pixels)
+        self._tracer.paint(
+            view.focal_px, view.location, view.rotation, solids, self._light, backdrop, pixels
+        )
 
     def measure(
         self, view: View, static: StaticSolids, moving: Solids, depth: NDArray[np.float32]
@@ -121,7 +130,7 @@ class SolidRaster:
                 static.bounds,
                 moving_bounds,
                 np.empty(3 * total * FACE_BYTES, np.uint8),
-                np.empty(max(SCRATCH_WORDS * total, self._shape[1] + 2 * _CHUNK), np.uint32),
+                np.empty(SCRATCH_WORDS * total, np.uint32),
             )
             self._static, self._room = static, room
         return solids.view(np.uint8)
