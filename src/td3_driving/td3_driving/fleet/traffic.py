@@ -29,13 +29,15 @@ class FleetTraffic:
         self._world = world
         self._scripted = None
         if traffic.vehicles or traffic.pedestrians:
-            self._scripted = ScriptedTraffic(world, traffic.vehicles, traffic.pedestrians)
+            self._scripted = ScriptedTraffic(world, 0, 0)
         self._lead: FleetCar | None = None
         self._driver: LeadDriver | None = None
         self._time_s: float | None = None
 
     def begin(self, plan: EpisodePlan, route: Route) -> None:
-        """Puts the car ahead on its start, where it stands until `started`."""
+        """Takes away who may stand in the way, and puts the car ahead on its start, to wait."""
+        if self._scripted is not None:
+            self._scripted.replace(0, 0, plan.seed)
         if self._config.lead is None:
             return
         self._driver = LeadDriver(self._config.lead, route, plan.seed)
@@ -46,8 +48,14 @@ class FleetTraffic:
         self._lead.command(Command(0.0, 0.0, 1.0))
         self._time_s = None
 
+    def enter(self, plan: EpisodePlan) -> None:
+        """The vehicle stands on its start: the scripted traffic appears around it."""
+        if self._scripted is not None:
+            config = self._config
+            self._scripted.replace(config.vehicles, config.pedestrians, plan.seed)
+
     def started(self) -> None:
-        """The vehicle is at its start: the time of the car ahead begins."""
+        """The episode has begun: the time of the car ahead begins."""
         self._time_s = 0.0
 
     def step(self) -> None:

@@ -55,7 +55,7 @@ class FleetWorld:
         self._route = route = Route(planned.points)
         self._traffic.begin(plan, route)
         start = start_pose(planned.start, plan.start_lateral_m, plan.start_heading_rad)
-        self._put(start, plan.start_speed_mps)
+        self._put(start, plan)
         self._traffic.started()
         self._gate.reset()
         self._episode, self._step, self._s_m = episode, 0, 0.0
@@ -72,10 +72,10 @@ class FleetWorld:
         self._step += 1
         return self._tick(self._car.hits())
 
-    def _put(self, start: Pose, speed_mps: float) -> None:
+    def _put(self, start: Pose, plan: EpisodePlan) -> None:
         """Puts the vehicle so that it is at its start after the next tick, as CarlaSession does."""
         assert self._world is not None
-        car = self._car
+        car, speed_mps = self._car, plan.start_speed_mps
         behind = one_tick_before(start, speed_mps, self._world.delta_s)
         car.place(behind, 0.0)
         for _ in range(SETTLING_TICKS):
@@ -87,6 +87,7 @@ class FleetWorld:
                 f"the vehicle did not arrive at its start ({behind.x:.1f}, {behind.y:.1f}) on "
                 f"{self._world.map_name}; is another vehicle standing there?"
             )
+        self._traffic.enter(plan)
         car.place(behind, speed_mps)
         self._advance()
 
