@@ -22,7 +22,8 @@ class SolidRaster:
     """Draws solids into pictures of one size; not for use by two threads at once.
 
     Keeps the buffers of a band's visible surfaces from picture to picture. A solid that the camera
-    is inside of is not seen; any other is, however near. The camera must be above the ground, z = 0.
+    is inside of is not seen; any other is, however near. The camera must be above the ground,
+    z = 0.
     """
 
     def __init__(self, width: int, height: int) -> None:
