@@ -134,10 +134,18 @@ def summary(folder: Path, steps: int) -> list[dict[str, Any]]:
                     "last": round(statistics.fmean(last), 1),
                     "last_deviation": round(_deviation(last), 1),
                     "best": round(max(means.values()), 1),
+                    "cpu_ms_per_step": round(_cpu_ms_per_step(folder, env, learner, steps), 2),
                     "paper": PAPER.get(env),
                 }
             )
     return rows
+
+
+def _cpu_ms_per_step(folder: Path, env: str, learner: str, steps: int) -> float:
+    """Evaluations included; the median of the seeds."""
+    files = folder.glob(f"{env}-{learner}-seed*-{steps}.jsonl")
+    ends = [scores[-1] for _, scores in map(read, files) if scores]
+    return statistics.median(1e3 * end["cpu_s"] / end["step"] for end in ends)
 
 
 def mean_and_deviation(
@@ -208,10 +216,14 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print(json.dumps({"steps": chosen.steps, "rows": rows}, indent=1))
         return code
-    print(f"{'task':<22}{'learner':<9}{'seeds':>6}{'last':>10}{'+-':>9}{'best':>10}{'paper':>10}")
+    print(
+        f"{'task':<22}{'learner':<9}{'seeds':>6}{'last':>10}{'+-':>9}{'best':>10}{'paper':>10}"
+        f"{'CPU ms/step':>13}"
+    )
     for row in rows:
         print(
             f"{row['env']:<22}{row['learner']:<9}{len(row['seeds']):>6}{row['last']:>10.1f}"
             f"{row['last_deviation']:>9.1f}{row['best']:>10.1f}{row['paper'] or '-':>10}"
+            f"{row['cpu_ms_per_step']:>13.2f}"
         )
     return code

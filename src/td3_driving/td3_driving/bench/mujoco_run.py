@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from td3_driving.learning.config import TD3Config
+from td3_driving.learning.fast import make_updates
 from td3_driving.learning.noise import GaussianNoise, LinearSchedule
 from td3_driving.learning.policy import Policy
 from td3_driving.learning.replay import FrameReplay
@@ -139,7 +140,9 @@ def _train_ours(run: Run) -> Scores:
         2 * min(run.steps, MEMORY), None, config.vector_dim, config.action_dim, run.seed
     )
     noise = GaussianNoise(LinearSchedule(NOISE, NOISE, 1), config.action_dim, run.seed)
-    update, actor = _updates(agent, memory)
+    updates = make_updates(agent, memory)
+    # Single observations are faster on the CPU, wherever the learner is.
+    actor = agent if run.device == "cpu" else agent.policy()
 
     def act(observation: np.ndarray) -> np.ndarray:
         return actor.select_action({"vector": observation.astype(np.float32)})
@@ -158,32 +161,12 @@ def _train_ours(run: Run) -> Scores:
         if terminated or truncated:
             observation, _ = env.reset()
             memory.begin(None, observation.astype(np.float32))
-        if step > run.random_steps:
-            update(step)
+        if step > run.random_steps and step % updates.at_once == 0:
+            updates.train(updates.at_once)
+            if isinstance(actor, Policy):
+                actor.load_from(agent)
         if step % run.every == 0:
             yield step, evaluate(act, scored_on, run.seed + 100, run.episodes)
-
-
-def _updates(
-    agent: TD3Agent, memory: FrameReplay
-) -> tuple[Callable[[int], None], TD3Agent | Policy]:
-    """What to call after each step, and who acts: on a GPU the actor's copy on the CPU."""
-    if agent.device.type == "cpu":
-
-        def update(step: int) -> None:
-            agent.train(memory)
-
-        return update, agent
-    from td3_driving.learning.fast import CudaUpdates
-
-    cycle, policy = CudaUpdates(agent, memory, "float32"), agent.policy()
-
-    def update_in_cycles(step: int) -> None:
-        if step % agent.config.policy_delay == 0:
-            cycle.train(agent.config.policy_delay)
-            policy.load_from(agent)
-
-    return update_in_cycles, policy
 
 
 def _train_sb3(run: Run) -> Scores:
