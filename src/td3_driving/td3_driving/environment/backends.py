@@ -40,7 +40,7 @@ def make_backend(name: str, task: DrivingTask, host: str, port: int) -> Backend:
         port: Of the server.
 
     Raises:
-        ValueError: an unknown name, or a task that it cannot drive.
+        ValueError: an unknown name.
         SimulatorError: no server is there.
     """
     if name == "lite":

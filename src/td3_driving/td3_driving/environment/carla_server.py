@@ -11,7 +11,6 @@ from td3_driving.driving.gate import CommandGate, GateLimits
 from td3_driving.driving.picture import FrameStack, grey_84
 from td3_driving.driving.route import Route
 from td3_driving.driving.tasks import DrivingTask
-from td3_driving.driving.traffic import Traffic
 from td3_driving.driving.vehicle import VehicleState
 from td3_driving.environment.backends import TICK_S
 from td3_driving.simulator import CarlaSession, Command, ResetRequest, SessionConfig
@@ -27,16 +26,11 @@ class ServerBackend:
         port: Its RPC port.
 
     Raises:
-        ValueError: the task has traffic, which needs the graph or the backend lite.
         SimulatorError: no server answers, or it is of another version.
     """
 
     def __init__(self, task: DrivingTask, host: str, port: int) -> None:
-        if task.traffic != Traffic():
-            raise ValueError(
-                f"task {task.name} has traffic, which backend carla does not steer; "
-                "use backend lite, or the ROS graph"
-            )
+        self._traffic = task.traffic
         self._stack = FrameStack(stride=task.action_repeat)
         self._gate = CommandGate(GateLimits())
         self._session = CarlaSession(SessionConfig(host, port, fixed_delta_s=TICK_S))
@@ -54,6 +48,7 @@ class ServerBackend:
                 start_speed_mps=plan.start_speed_mps,
                 start_lateral_m=plan.start_lateral_m,
                 start_heading_rad=plan.start_heading_rad,
+                traffic=self._traffic,
             )
         )
         self._episode, self._step = self._episode + 1, 0
@@ -84,4 +79,4 @@ class ServerBackend:
             tick.stamp_s, tick.pose.x, tick.pose.y, tick.pose.yaw, linear.x, linear.y, angular.z
         )
         hits = tuple(hit.other_actor_type for hit in tick.collisions)
-        return Tick(self._episode, self._step, stack, state, hits)
+        return Tick(self._episode, self._step, stack, state, hits, tick.light, tick.gap_m)

@@ -83,7 +83,9 @@ def _bar(
     start = x + width // 2 if centred else x
     reach = width // 2 if centred else width
     end = start + round(float(np.clip(share, -1.0, 1.0)) * reach)
-    cv2.rectangle(picture, (min(start, end), y), (max(start, end), y + height), colour, cv2.FILLED)
+    if end != start:
+        left, right = min(start, end), max(start, end)
+        cv2.rectangle(picture, (left, y), (right, y + height), colour, cv2.FILLED)
 
 
 def _controls(picture: np.ndarray, moment: Moment) -> None:
