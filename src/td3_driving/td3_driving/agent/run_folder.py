@@ -15,7 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
@@ -32,7 +32,7 @@ from td3_driving.learning.policy import Policy
 from td3_driving.learning.policy_file import load_policy, save_policy
 
 if TYPE_CHECKING:
-    from td3_driving.agent.runner import Runner
+    from td3_driving.agent.runner import Status
 
 MAY_CHANGE = frozenset(
     {
@@ -44,6 +44,34 @@ MAY_CHANGE = frozenset(
 
 PICTURE_EVERY = 10
 """Episodes between two pictures on TensorBoard."""
+
+
+class Learner(Protocol):
+    """What a log tells of whoever learns."""
+
+    @property
+    def updates(self) -> int:
+        """Updates done."""
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Figures of the last ones."""
+
+
+class Run(Protocol):
+    """What a log tells of a run: a Runner, or a fleet's training."""
+
+    @property
+    def trained_s(self) -> float:
+        """Time trained."""
+
+    @property
+    def status(self) -> Status:
+        """Its counters."""
+
+    @property
+    def trainer(self) -> Learner | None:
+        """Whoever learns; None where nothing is learned."""
 
 
 class RunFolderError(RuntimeError):
@@ -172,7 +200,7 @@ class RunFolder:
 
     def log_episode(
         self,
-        runner: Runner,
+        runner: Run,
         assignment: Assignment,
         episode: EpisodeInProgress,
         score: EpisodeScore | None,

@@ -16,6 +16,8 @@ EXAMPLES = """\
 examples:
   td3-driving train                         ten minutes of lane keeping, from pixels
   td3-driving train --steps 20000 --seed 1  the same run every time
+  td3-driving train --task car_following    another task of config/tasks
+  td3-driving pretrain --task route_following --worlds 32   on a GPU, without ROS
   td3-driving drive --policy runs/NAME      watch what it learned
   td3-driving evaluate --policy runs/NAME --map-seeds 700000:700020 --episodes 20
   td3-driving evaluate --policy pure_pursuit --kind town
@@ -38,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"td3-driving {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     options.add_train(commands)
+    options.add_pretrain(commands)
     options.add_drive(commands)
     options.add_view(commands)
     options.add_evaluate(commands)

@@ -69,6 +69,20 @@ def _policy(parser: argparse.ArgumentParser, default: str | None = None) -> None
     )  # fmt: skip
 
 
+def _task(parser: argparse.ArgumentParser, summary: str) -> None:
+    parser.add_argument(
+        "--task", metavar="TASK",
+        help=f"{summary}: lane_keeping, route_following, car_following, urban, or a .yaml file",
+    )  # fmt: skip
+
+
+def _kind(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--kind", choices=("circuit", "town", "mixed"),
+        help="of procedural maps (default: as the task says)",
+    )  # fmt: skip
+
+
 def add_train(commands: Commands) -> None:
     """train"""
     parser = _command(
@@ -81,13 +95,53 @@ def add_train(commands: Commands) -> None:
     budget.add_argument("--steps", type=int, help="ticks of training in the whole run")
     budget.add_argument("--minutes", type=float, help="wall time of training (default: 10)")
     parser.add_argument("--seed", type=int, help="of everything random (default: 0)")
+    _task(parser, "what to learn (default: lane_keeping)")
     parser.add_argument("--map", help="one fixed map, such as LiteTown_3 or Town02")
-    parser.add_argument("--kind", choices=("circuit", "town"), help="of procedural maps")
+    _kind(parser)
     parser.add_argument("--run-dir", help="where the run is written (default: runs/TIME-seedN)")
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run in --run-dir, or with the newest"
     )
     _common(parser)
+
+
+def add_pretrain(commands: Commands) -> None:
+    """pretrain"""
+    parser = _command(
+        commands, "pretrain", "cli.pretrain", "learn in a fleet of worlds, without ROS",
+        "Many carla_lite worlds in this process teach one policy; a GPU does the learning if there\n"
+        "is one. What it sees, earns and may do is the graph's, so the policy drives there, too.\n"
+        "Ctrl-C saves. With --steps on a CPU the same seed gives the same run.",
+    )  # fmt: skip
+    parser.add_argument("--task", help="name or .yaml file (default: lane_keeping)")
+    parser.add_argument("--worlds", type=int, default=32, help="at a time (default: 32)")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--steps", type=int, help="ticks of training, of all worlds together")
+    budget.add_argument("--minutes", type=float, help="wall time of training (default: 10)")
+    parser.add_argument("--seed", type=int, help="of everything random (default: 0)")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda", "auto"), default="auto", help="of the learner "
+        "(default: a GPU if there is one)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--threads", type=int, default=0, help="that simulate and draw (default: all processors)"
+    )
+    parser.add_argument(
+        "--target-completion", type=float, default=0.0, metavar="PERCENT",
+        help="stop when a policy completes so much on selection maps, such as 90",
+    )  # fmt: skip
+    parser.add_argument("--batch-size", type=int, help="decisions per update (256; CPU: 64)")
+    parser.add_argument("--decisions-per-update", type=int, help="of all worlds (default: 4)")
+    parser.add_argument(
+        "--precision", choices=("float32", "float16", "bfloat16"), help="on a GPU"
+    )
+    parser.add_argument("--selections", type=int, help="times policies are scored (default: 9)")
+    parser.add_argument("--selection-episodes", type=int, help="of each score (default: 10)")
+    parser.add_argument(
+        "--test-episodes", type=int, default=0, help="score the best on test maps at the end"
+    )
+    parser.add_argument("--out", help="folder of the run (default: runs/TIME-TASK)")
+    parser.add_argument("--json", action="store_true", help="last line of output: one JSON object")
 
 
 def add_drive(commands: Commands) -> None:
@@ -101,8 +155,9 @@ def add_drive(commands: Commands) -> None:
     parser.add_argument("--minutes", type=float, help="how long (default: until Ctrl-C)")
     _page(parser)
     parser.add_argument("--no-page", action="store_true", help="serve no page")
+    _task(parser, "what to drive (default: what the policy learned)")
     parser.add_argument("--map", help="one fixed map")
-    parser.add_argument("--kind", choices=("circuit", "town"), help="of procedural maps")
+    _kind(parser)
     _common(parser)
 
 

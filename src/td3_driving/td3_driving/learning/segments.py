@@ -60,7 +60,7 @@ class SegmentReplay(FrameReplay):
         check_array("actions", actions, np.float32, (steps, self.action_dim))
         check_array("rewards", rewards, np.float32, (steps,))
         if self.frame_shape is not None:
-            check_array("frames", frames, np.uint8, (rows, *self.frame_shape))  # type: ignore[arg-type]
+            check_array("frames", frames, np.uint8, (rows, *self.frame_shape))
         elif frames is not None:
             raise ShapeError("frames must be None: this memory keeps no pictures")
         ends = np.zeros(steps, np.bool_)
@@ -96,8 +96,12 @@ class EpisodeStream:
 
     def __init__(self, replay: SegmentReplay, steps: int = SEGMENT_STEPS) -> None:
         self._replay, self._steps = replay, steps
-        self._forget()
         self._open = False
+        self._age = 0
+        self._frames: list[np.ndarray] = []
+        self._vectors: list[np.ndarray] = []
+        self._actions: list[np.ndarray] = []
+        self._rewards: list[float] = []
 
     @property
     def waiting(self) -> int:
@@ -108,7 +112,8 @@ class EpisodeStream:
         """Starts an episode; as FrameReplay.begin."""
         if self._open:
             raise ReplayError("begin: the stream's last episode is still open; end it first")
-        self._forget()
+        self._age, self._frames, self._vectors = 0, [], []
+        self._actions, self._rewards = [], []
         self._open = True
         self._see(frame, vector)
 
@@ -158,10 +163,3 @@ class EpisodeStream:
         kept = min(self._age, stack - 1) + 1
         self._frames, self._vectors = self._frames[-kept:], self._vectors[-kept:]
         self._actions, self._rewards = [], []
-
-    def _forget(self) -> None:
-        self._age = 0
-        self._frames: list[np.ndarray] = []
-        self._vectors: list[np.ndarray] = []
-        self._actions: list[np.ndarray] = []
-        self._rewards: list[float] = []

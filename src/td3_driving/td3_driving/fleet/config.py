@@ -1,0 +1,60 @@
+"""What a fleet trains, and with which settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from td3_driving.agent.parameters import AgentParameters
+from td3_driving.agent.task import resolved
+from td3_driving.learning.fast import Device, choose_device
+from td3_driving.parameters import ParameterError
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """What to train, and on what.
+
+    Args:
+        agent: Task, recipe, seed and budget; see `fleet_parameters`.
+        worlds: That drive at the same time.
+        threads: That simulate and draw; 0: one for each processor.
+        target_completion_pct: Stop when a policy completes that share on selection maps; 0: never.
+
+    Raises:
+        ParameterError: a value is out of range.
+    """
+
+    agent: AgentParameters = field(default_factory=AgentParameters)
+    worlds: int = 32
+    threads: int = 0
+    target_completion_pct: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("worlds", 1, 1024), ("threads", 0, 1024), ("target_completion_pct", 0.0, 100.0)
+        ):  # fmt: skip
+            if not low <= getattr(self, name) <= high:
+                raise ParameterError(
+                    f"{name} is {getattr(self, name)}; it must be in [{low:g}, {high:g}]"
+                )
+
+
+def fleet_parameters(device: str, **changes: Any) -> AgentParameters:
+    """The agent's parameters as a fleet wants them: larger batches, more frequent selections.
+
+    Raises:
+        DeviceError: cuda is wanted and there is none.
+
+    Args:
+        device: cpu, cuda or auto.
+        changes: Parameters to set besides.
+    """
+    gpu = choose_device(cast(Device, device)).type == "cuda"
+    fleet: dict[str, Any] = {
+        "device": "cuda" if gpu else "cpu",
+        "training_maps": 96, "learning_starts": 2000, "selections": 9, "selection_episodes": 10,
+        "batch_size": 256 if gpu else 64,
+        "replay_capacity": 300_000 if gpu else 100_000,
+    }  # fmt: skip
+    return resolved(AgentParameters(**(fleet | changes)))

@@ -1,0 +1,171 @@
+"""The learner of a fleet: stores what many worlds tell, updates while they drive on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from td3_driving.agent.drivers import RandomDriver
+from td3_driving.agent.keeping import LearnerKeeper
+from td3_driving.agent.parameters import AgentParameters
+from td3_driving.agent.trainer import NOISE_ENDS_AT, td3_config
+from td3_driving.agent.types import Sight
+from td3_driving.fleet.driving import batch_of
+from td3_driving.learning.errors import LearningError, NonFiniteError
+from td3_driving.learning.fast import Device, Precision, choose_device, make_updates
+from td3_driving.learning.health import DeadActorDetector, RefusalCounter
+from td3_driving.learning.policy import Policy
+from td3_driving.learning.segments import EpisodeStream, SegmentReplay
+from td3_driving.learning.td3 import TD3Agent
+
+
+class FleetLearner:
+    """Learns from N worlds that decide together. All methods belong to one thread.
+
+    Updates run on another one, while the worlds drive; they are waited for before anything is
+    stored or decided. So each batch and each action depend on the seed alone, and still learner
+    and simulator work at the same time.
+
+    Args:
+        parameters: Of the agent.
+        worlds: How many.
+
+    Raises:
+        DeviceError: the device or the precision is not to be had here.
+        ReplayMemoryError: the replay does not fit into memory, here or on the device.
+    """
+
+    def __init__(self, parameters: AgentParameters, worlds: int) -> None:
+        # Simulator and learner share the machine: more threads make both slower.
+        torch.set_num_threads(1)
+        self._parameters = parameters
+        self.config = td3_config(parameters)
+        device = choose_device(cast(Device, parameters.device))
+        self.agent = TD3Agent.create(self.config, parameters.seed, device)
+        self.replay = SegmentReplay(
+            parameters.replay_capacity,
+            self.config.image_shape,
+            self.config.vector_dim,
+            self.config.action_dim,
+            seed=parameters.seed,
+            n_step=parameters.n_step,
+            gamma=parameters.gamma,
+        )
+        self._learner = make_updates(self.agent, self.replay, cast(Precision, parameters.precision))
+        self.streams = [EpisodeStream(self.replay) for _ in range(worlds)]
+        self.acting = Policy(self.config, self.agent.actor_cnn, self.agent.actor, device)
+        self._noise = np.random.default_rng([parameters.seed, 1])
+        self._warm_up = [RandomDriver(parameters.seed * 100_003 + i) for i in range(worlds)]
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="learner")
+        self._keeper = LearnerKeeper(
+            self.agent, self.replay, self.acting, self._thread, self._learner.adopt
+        )
+        self._update: Future[dict[str, float]] | None = None
+        self._health, self._refusals = DeadActorDetector(), RefusalCounter()
+        self.decisions = 0
+        self._owed = 0.0
+        self._learning = False
+        self.metrics: dict[str, float] = {}
+        self.alarm: str | None = None
+        """What is wrong with the learner, for people; None if nothing is."""
+
+    @property
+    def updates(self) -> int:
+        """Updates done."""
+        return self.agent.updates
+
+    @property
+    def warming_up(self) -> bool:
+        """Whether nothing is learned yet, and everyone drives at random."""
+        return self.decisions < self._parameters.learning_starts
+
+    def explore(self, sights: Sequence[Sight], progress: float) -> np.ndarray:
+        """Actions with exploration noise for all worlds; random before learning starts.
+
+        Returns:
+            float32 (worlds, 2).
+        """
+        if self.warming_up:
+            pairs = zip(self._warm_up, sights, strict=True)
+            return np.stack([driver.act(sight) for driver, sight in pairs])
+        start, end = self._parameters.noise_start, self._parameters.noise_end
+        level = start + (end - start) * min(progress / NOISE_ENDS_AT, 1.0)
+        noise = level * self._noise.standard_normal((len(sights), self.config.action_dim))
+        return self.acting.select_action(batch_of(sights), noise=noise.astype(np.float32))
+
+    def learn(self) -> None:
+        """Starts the updates that are due for the decisions stored until now."""
+        if self.warming_up or self._update is not None:
+            return
+        if not self._learning:
+            self._learning = True
+            for stream in self.streams:
+                stream.flush()
+        self._owed += len(self.streams) / self._parameters.decisions_per_update
+        cycle = self._learner.at_once
+        count = int(self._owed) // cycle * cycle
+        if count:
+            self._owed -= count
+            self._update = self._thread.submit(self._train, count)
+
+    def adopt(self) -> None:
+        """Waits for the updates under way; from then on the acting policy is the newest one.
+
+        Raises:
+            LearningError: updates are refused, one after the other.
+        """
+        if self._update is None:
+            return
+        update, self._update = self._update, None
+        try:
+            self.metrics |= update.result()
+        except NonFiniteError as error:
+            if self._refusals.refused():
+                raise LearningError(
+                    f"{self._refusals.in_a_row} rounds of updates in a row were refused, the last "
+                    f"because {error} Start again with another seed or a lower learning rate"
+                ) from error
+            self.alarm = str(error)
+            return
+        self._refusals.accepted()
+        self.alarm = self._health.update(self.metrics)
+        self.acting.load_from(self.agent)
+
+    def candidate(self, name: str) -> Policy:
+        """A frozen copy of the "learner" or of its "averaged" actor, acting where it learns."""
+        self.adopt()
+        agent = self.agent
+        if name == "averaged":
+            return Policy(self.config, agent.average_actor_cnn, agent.average_actor, agent.device)
+        return Policy(self.config, agent.actor_cnn, agent.actor, agent.device)
+
+    def save(
+        self,
+        directory: Path,
+        values: dict[str, Any],
+        wait: bool,
+        then: Callable[[Policy, int], None],
+    ) -> None:
+        """Writes a checkpoint, in the background unless `wait`; see LearnerKeeper.save.
+
+        Raises:
+            OSError: it could not be written. Only when waiting.
+        """
+        late = self._learner.state_dict
+        self._keeper.save(directory, values, lambda: {"learner": late()}, 1, wait, then)
+
+    def close(self) -> None:
+        """Waits for the learner and for a save under way, and ends their threads."""
+        self._thread.shutdown()
+        self._keeper.close()
+
+    def _train(self, updates: int) -> dict[str, float]:
+        started = time.perf_counter()
+        metrics = self._learner.train(updates)
+        return {**metrics, "time/update_ms": 1e3 * (time.perf_counter() - started) / updates}
