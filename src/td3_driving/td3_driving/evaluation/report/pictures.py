@@ -14,8 +14,8 @@ from td3_driving.evaluation.results import Film
 from td3_driving.view.moment import Course, Moment
 from td3_driving.view.picture import paint
 
-FILM_WIDTH, FILM_HEIGHT = 960, 540
-LONGEST_FILM_S = 60.0
+FILM_WIDTH, FILM_HEIGHT = 800, 450
+LONGEST_FILM_S = 40.0
 
 
 def _uri(kind: str, content: bytes) -> str:
