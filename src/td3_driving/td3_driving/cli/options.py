@@ -370,3 +370,16 @@ def add_bench(commands: Commands) -> None:
         "--out", type=Path, default=Path("runs/mujoco"), help="folder (default: runs/mujoco)"
     )
     mujoco.add_argument("--json", action="store_true", help="print the figures as JSON")
+    tables = _command(
+        subjects, "tables", "bench.tables", "redraw the tables of docs/benchmarks.md",
+        "Each table is drawn from a record, a JSON file with the command, the machine and the\n"
+        "rows that were measured. Change the record, then redraw.",
+    )  # fmt: skip
+    tables.add_argument(
+        "records", nargs="*", type=Path, help="JSON files (default: all in docs/benchmarks)"
+    )
+    tables.add_argument(
+        "--page", type=Path, default=Path("docs/benchmarks.md"),
+        help="default: docs/benchmarks.md here",
+    )  # fmt: skip
+    tables.add_argument("--check", action="store_true", help="change nothing; exit code 1 if stale")
