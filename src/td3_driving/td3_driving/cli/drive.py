@@ -9,11 +9,15 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from td3_driving.agent.parameters import AgentParameters
+from td3_driving.agent.shipped import shipped_policies
+from td3_driving.agent.task import DEFAULT_TASK
 from td3_driving.cli.display import RunDisplay
 from td3_driving.cli.graph import Graph, Simulator
 from td3_driving.cli.settings import Settings, change, change_by_text, load_settings
 from td3_driving.cli.train import RUNS
 from td3_driving.cli.view import watching
+from td3_driving.launching.plan import first_map
 from td3_driving.ros.topics import namespace_of
 from td3_driving.stopping import stop_on_signals
 
@@ -24,12 +28,12 @@ def run(chosen: argparse.Namespace) -> int:
     simulator = Simulator(*chosen.simulator) if chosen.simulator else None
     ends_at = time.monotonic() + 60.0 * chosen.minutes if chosen.minutes else float("inf")
     policy = settings["td3_agent"]["policy"]
-    first_map = settings["td3_agent"]["map"] or "LiteCircuit_1"
+    lite_map = first_map(AgentParameters(**settings["td3_agent"]))
     title = f"td3-driving drive {policy}"
     with (
         stop_on_signals() as stop,
-        Graph(settings, simulator, first_map) as graph,
-        _watched(chosen, settings, f"{Path(policy).stem} drives"),
+        Graph(settings, simulator, lite_map) as graph,
+        _watched(chosen, settings, _title(policy)),
     ):
         runner = graph.agent.runner
         with RunDisplay(runner, title) as display:
@@ -39,6 +43,12 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print(json.dumps(figures), flush=True)
     return 0
+
+
+def _title(policy: str) -> str:
+    """Of the page: the run's name, the file's, or the driver's."""
+    path = Path(policy)
+    return f"{path.parent.name if path.name == 'policy.safetensors' else path.stem} drives"
 
 
 def _watched(
@@ -57,7 +67,10 @@ def _watched(
 def _settings(chosen: argparse.Namespace) -> Settings:
     settings = load_settings()
     policy = chosen.policy or _newest_policy()
-    wanted = {"mode": "drive", "policy": policy, "kind": chosen.kind, "map": chosen.map}
+    wanted = {
+        "mode": "drive", "policy": policy, "task": chosen.task, "kind": chosen.kind,
+        "map": chosen.map,
+    }  # fmt: skip
     for name, value in wanted.items():
         if value is not None:
             change(settings, "td3_agent", name, value)
@@ -69,9 +82,12 @@ def _settings(chosen: argparse.Namespace) -> Settings:
 
 
 def _newest_policy() -> str:
-    """The policy of the newest run here; without one, the classical path follower."""
+    """The policy of the newest run here; else a shipped one; else the classical path follower."""
     policies = sorted(RUNS.glob("*/policy.safetensors"), key=lambda p: Path(p).stat().st_mtime)
     if policies:
         return str(policies[-1])
+    shipped = shipped_policies()
+    if shipped:
+        return DEFAULT_TASK if DEFAULT_TASK in shipped else next(iter(shipped))
     print("no trained policy under runs/ yet: pure_pursuit drives", file=sys.stderr)
     return "pure_pursuit"

@@ -58,7 +58,10 @@ def _settings(chosen: argparse.Namespace) -> Settings:
         change(settings, "td3_agent", "resume", True)
     else:
         settings = load_settings()
-    wanted = {"steps": chosen.steps, "seed": chosen.seed, "map": chosen.map, "kind": chosen.kind}
+    wanted = {
+        "steps": chosen.steps, "seed": chosen.seed, "task": chosen.task, "map": chosen.map,
+        "kind": chosen.kind,
+    }  # fmt: skip
     if chosen.minutes is not None:
         wanted |= {"minutes": chosen.minutes, "steps": 0}
     for name, value in wanted.items():

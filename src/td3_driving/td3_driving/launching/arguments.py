@@ -30,7 +30,12 @@ _COMMON = (
     Argument("host", "127.0.0.1", "address of the simulator"),
     Argument("port", "2000", "RPC port of the simulator; the one after it serves sensor data"),
     Argument("map", "", "one fixed map, such as LiteTown_3 or Town02; empty: maps by seed"),
-    Argument("kind", "", "of the maps by seed, circuit or town; empty: as configured"),
+    Argument(
+        "task", "",
+        "a task of config/tasks, or a .yaml file; empty: as configured, the policy's, or "
+        "lane_keeping",
+    ),
+    Argument("kind", "", "of the maps by seed, circuit, town or mixed; empty: as configured"),
     Argument(
         "role_name", DEFAULT_ROLE, "names the vehicle; all topics are below /carla/<role_name>"
     ),

@@ -253,7 +253,7 @@ def _rviz(namespace: str) -> tuple[tuple[str, str], ...]:
 
 
 _ARGUMENT_OF_AGENT = (
-    ("seed", "seed"), ("kind", "kind"), ("policy", "policy"), ("steps", "steps"),
+    ("seed", "seed"), ("task", "task"), ("kind", "kind"), ("policy", "policy"), ("steps", "steps"),
     ("minutes", "minutes"), ("episodes", "test_episodes"),
 )  # fmt: skip
 
