@@ -68,10 +68,16 @@ class LiteServer:
         return RawClient(self.port)
 
     def answers_within_a_second(self) -> bool:
-        """Whether a client that comes now is served."""
-        with self.raw() as good:
-            good.socket.settimeout(1.0)
-            return bool(good.call("version") == [[1, "0.9.16"]])
+        """Whether a client that comes now is served.
+
+        One of three will do: on a busy machine this very process may have to wait for its turn,
+        while a server that is held up holds up all of them.
+        """
+        for _ in range(3):
+            with self.raw() as good, contextlib.suppress(TimeoutError):
+                good.socket.settimeout(1.0)
+                return bool(good.call("version") == [[1, "0.9.16"]])
+        return False
 
     def rss_mb(self) -> float:
         """The resident memory of its process."""

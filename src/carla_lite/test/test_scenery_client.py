@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,7 @@ from carla_lite.world.weather_presets import preset
 
 MAP = "LiteTown_3"
 FAR = 1000.0
+TIMEOUT_S = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -228,9 +230,11 @@ def test_street_lamps_come_on_at_night_and_stay_as_a_client_switches_them(town: 
     manager.turn_off(some)
     manager.set_intensity(some, 12.5)
     manager.set_color(some, carla.Color(10, 20, 30))
-    for _ in range(2):  # the client sends its changes after a tick
-        second.wait_for_tick()
-    second.get_weather()
+    deadline = time.monotonic() + TIMEOUT_S
+    with town.raw() as raw:  # the client sends its changes after a tick, on a thread of its own
+        while sum(not light[-1] for light in raw.call("query_lights_state", "")[0][1]) < 3:
+            assert time.monotonic() < deadline, "no change arrived"
+            second.wait_for_tick(TIMEOUT_S)
     third = town.client().get_world()
     told = {light.id: light for light in third.get_lightmanager().get_all_lights()}
     first.set_weather(carla.WeatherParameters.ClearNoon)

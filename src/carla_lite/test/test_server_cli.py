@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -117,7 +118,8 @@ def test_nothing_but_the_ready_line_is_said_in_a_quiet_life(running_server: Any)
         process.send_signal(signal.SIGINT)
         assert process.wait(TIMEOUT_S) == 0
         assert (process.stdout.read(), process.stderr.read()) == ("", "")
-    assert line == f"carla-lite ready port={port} stream_port={port + 1} map=LiteTown01\n"
+    # The next port, or another one when some program has that.
+    assert re.fullmatch(rf"carla-lite ready port={port} stream_port=\d+ map=LiteTown01\n", line)
 
 
 def test_the_weather_named_is_the_weather_there_is(running_server: Any) -> None:

@@ -22,7 +22,10 @@ def busy_server(running_server: Any) -> Iterator[LiteServer]:
 
 @pytest.fixture
 def busy(busy_server: LiteServer, make_rig: type[Rig]) -> Iterator[Rig]:
-    rig = make_rig(busy_server.client())
+    """A new episode in synchronous mode: the same traffic for each test, whatever went before."""
+    synchronous = carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05)
+    busy_server.client().get_world().apply_settings(synchronous)
+    rig = make_rig(busy_server.load("", reset_settings=False))
     rig.tick()
     try:
         yield rig

@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import LiteServer
 
-HUNG_AFTER_S = 25.0
+HUNG_AFTER_S = 45.0
 ATTEMPTS = 4
 
 DRIVE = """

@@ -102,7 +102,7 @@ def test_the_log_names_what_is_left_out_once(
             with pytest.raises(RuntimeError, match="unsupported"):
                 client.start_recorder("drive.log")
             client.set_replayer_time_factor(2.0)  # for which the client does not wait
-        world.wait_for_tick(5.0)
+        world.wait_for_tick(20.0)
         with server.raw() as raw:
             raw.call("no\nsuch\x1bmethod")
     log = capfd.readouterr().err
