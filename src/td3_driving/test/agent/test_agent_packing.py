@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from td3_driving.agent import shipped
+from td3_driving.agent.build import load_driver
 from td3_driving.agent.drivers import policy_file
 from td3_driving.agent.packing import MOST_BYTES, largest_change, model_card, pack, read_scores
+from td3_driving.agent.parameters import AgentParameters
 from td3_driving.cli.main import main
 from td3_driving.learning.config import TD3Config
-from td3_driving.learning.errors import ForeignCheckpointError
 from td3_driving.learning.policy import Policy
 from td3_driving.learning.policy_file import load_policy, save_policy
 
@@ -57,7 +58,7 @@ def test_a_packed_policy_is_small_drives_the_same_and_is_found_by_its_task(
     file = policy_file("lane_keeping")
     assert file == shelf / "lane_keeping.safetensors"
     assert file.stat().st_size < MOST_BYTES / 2
-    policy, info = shipped.load_for_task(file, "lane_keeping")
+    policy, info = load_policy(file)
     assert info.task == {"action_repeat": 2, "reward": "mul", "task": "lane_keeping"}
     assert info.training == {
         "seed": 3, "updates": 17, "command": "td3-driving train", "scores": {"test": SCORE},
@@ -94,8 +95,9 @@ def test_a_policy_of_another_task_is_neither_loaded_nor_packed_as_this_one(
 ) -> None:
     pack_by_command(run, shelf)
     file = policy_file("lane_keeping")
-    with pytest.raises(ForeignCheckpointError, match="'lane_keeping', not for 'urban'"):
-        shipped.load_for_task(file, "urban")
+    urban = AgentParameters(mode="drive", policy="lane_keeping", task="urban")
+    with pytest.raises(ValueError, match="trained for the task lane_keeping, not for urban"):
+        load_driver(urban)
     with pytest.raises(ValueError, match="'lane_keeping', not 'urban'"):
         pack(file, "urban", shelf / "urban.safetensors")
     with pytest.raises(FileNotFoundError, match="shipped are lane_keeping"):
@@ -134,7 +136,8 @@ def test_scores_are_read_wherever_they_stand_in_a_file(tmp_path: Path) -> None:
 def test_every_shipped_policy_is_of_its_task_small_and_has_its_card() -> None:
     assert shipped.folder().name == "policies"
     for task, file in shipped.shipped_policies().items():
-        policy, _ = shipped.load_for_task(file, task)
+        policy, info = load_policy(file)
+        assert info.task["task"] == task
         assert file.stat().st_size <= MOST_BYTES
         assert file.with_suffix(".md").read_text() == model_card(file)
         obs = {"vector": np.zeros(policy.config.vector_dim, np.float32)}
