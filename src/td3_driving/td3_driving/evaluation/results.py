@@ -194,4 +194,7 @@ def ending_in_words(reason: EpisodeEnd) -> str:
         EpisodeEnd.WRONG_WAY: "turned the wrong way",
         EpisodeEnd.STUCK: "stood still",
         EpisodeEnd.TIME_LIMIT: "ran out of time",
-    }.get(reason, reason.value.replace("_", " "))
+        EpisodeEnd.COLLISION: "collided",
+        EpisodeEnd.RED_LIGHT: "ran a red light",
+        EpisodeEnd.FAULT: "was cut off",
+    }[reason]

@@ -93,28 +93,31 @@ def _rows(evaluation: Evaluation, summaries: dict[str, Summary]) -> list[dict[st
     return rows
 
 
-def _gallery(driver: DriverResult, top_speed_mps: float) -> dict[str, Any]:
-    """The worst episodes and the best one; of a driver that isn't a policy, the worst alone."""
-    ranked = driver.ranked()
-    if driver.kind == "policy":
+def _galleries(evaluation: Evaluation, top_speed_mps: float) -> list[dict[str, Any]]:
+    """The worst episodes and the best one of every policy; of the others, the worst alone."""
+    galleries, others = [], []
+    for i, driver in enumerate(evaluation.drivers):
+        ranked = driver.ranked()
+        if i > 0 and driver.kind != "policy":
+            others.append(_card(driver.name, ranked[-1], top_speed_mps))
+            continue
         worst = ranked[1:][: -WORST_SHOWN - 1 : -1]
-        chosen = [("worst", e) for e in worst] + [("best", ranked[0])]
-    else:
-        chosen = [("worst", ranked[-1])]
-    return {
-        "name": driver.name,
-        "cards": [_card(rank, episode, top_speed_mps) for rank, episode in chosen],
-    }
+        cards = [_card("worst", episode, top_speed_mps) for episode in worst]
+        cards.append(_card("best" if worst else "the only one", ranked[0], top_speed_mps))
+        galleries.append({"name": driver.name, "cards": cards})
+    if others:
+        galleries.append({"name": "The others' worst", "cards": others})
+    return galleries
 
 
-def _card(rank: str, episode: DrivenEpisode, top_speed_mps: float) -> dict[str, Any]:
+def _card(heading: str, episode: DrivenEpisode, top_speed_mps: float) -> dict[str, Any]:
     score = episode.score
     arrived = episode.record.reason is EpisodeEnd.ROUTE_DONE
     return {
         "map": svg.map_picture(episode, top_speed_mps),
-        "title": f"{episode.map}, {rank}:",
-        "words": f"{ending_in_words(episode.record.reason)} after {score.completion_pct:.0f} % "
-        f"and {episode.record.duration_s:.1f} s",
+        "title": heading,
+        "words": f"on {episode.map}: {ending_in_words(episode.record.reason)} after "
+        f"{score.completion_pct:.0f} % and {episode.record.duration_s:.1f} s",
         "detail": "" if arrived else episode.detail,
         "strip": film_strip(episode.last_frames),
     }
@@ -128,9 +131,9 @@ def _distributions(evaluation: Evaluation, top_speed_mps: float) -> list[dict[st
         speed = np.concatenate([record.speed_mps for record in records])
         lateral = np.concatenate([np.abs(record.lateral_m) for record in records])
         pictures = [
-            svg.histogram(completion, 0.0, 100.0, "%", bins=20),
+            svg.histogram(completion, 0.0, 100.0, "%"),
             svg.histogram(speed, 0.0, top_speed_mps, "m/s"),
-            svg.histogram(lateral, 0.0, 2.0, "m"),
+            svg.histogram(lateral, 0.0, 2.0, "m", digits=2),
         ]
         rows.append({"name": driver.name, "pictures": pictures})
     return rows
@@ -181,8 +184,14 @@ def _headline(evaluation: Evaluation, summaries: dict[str, Summary]) -> str:
         if group is not None
         else _figures(summaries[first.name])["completion_pct"]
     )
-    sure = "" if interval is None else f" (95 % interval {interval[0]:.0f} to {interval[1]:.0f})"
-    return f"{first.group} drives {value:.1f} % of the way{sure}"
+    sure = (
+        ""
+        if interval is None
+        else f" (95\N{NO-BREAK SPACE}% interval {interval[0]:.0f} to {interval[1]:.0f})"
+    )
+    name = first.group[:1].upper() + first.group[1:]
+    verb = "drives" if group is None else "drive"
+    return f"{name} {verb} {value:.1f}\N{NO-BREAK SPACE}% of the way{sure}"
 
 
 def _lead(evaluation: Evaluation, summary: Summary) -> str:
@@ -245,7 +254,7 @@ def render(evaluation: Evaluation) -> str:
         rows=_rows(evaluation, summaries),
         film=None if film is None else _film(evaluation),
         legend=svg.speed_legend(top_speed_mps),
-        galleries=[_gallery(driver, top_speed_mps) for driver in evaluation.drivers],
+        galleries=_galleries(evaluation, top_speed_mps),
         distributions=_distributions(evaluation, top_speed_mps),
         endings=_endings(summaries),
         comfort=_comfort(summaries),

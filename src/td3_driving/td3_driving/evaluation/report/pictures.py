@@ -64,7 +64,7 @@ def write_film(file: Path, film: Film) -> None:
         raise OSError(f"no video: OpenCV can't write {file.name} here")
     try:
         for k in range(min(len(film.frames), round(LONGEST_FILM_S / decision_s))):
-            picture = paint(*_moment(film, k), film.title)
+            picture = paint(*_moment(film, k), film.episode.map)
             size = (FILM_WIDTH, FILM_HEIGHT)
             writer.write(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
     finally:

@@ -145,7 +145,7 @@ def speed_legend(top_speed_mps: float) -> Markup:
 
 
 def histogram(
-    values: NDArray[np.floating], low: float, high: float, unit: str, bins: int = 24
+    values: NDArray[np.floating], low: float, high: float, unit: str, digits: int = 1
 ) -> Markup:
     """A small histogram with its ends and its median; what lies beyond them is in the last bars.
 
@@ -154,9 +154,9 @@ def histogram(
         low: Where it begins.
         high: Where it ends.
         unit: Written after the numbers.
-        bins: Number of bars.
+        digits: Of the median.
     """
-    width, height, ground = 220.0, 66.0, 50.0
+    width, height, ground, bins = 220.0, 66.0, 50.0, 24
     counts, _ = np.histogram(np.clip(values, low, high), bins, (low, high))
     step = width / bins
     bars = [
@@ -171,13 +171,15 @@ def histogram(
     marks = [
         element("line", class_="axis", x1=0, y1=ground, x2=width, y2=ground),
         element("line", class_="median", x1=at, y1=2, x2=at, y2=ground),
-        element("text", f"{median:.3g} {unit}", x=at, y=62, text_anchor=anchor),
+        element("text", f"{median:.{digits}f} {unit}", x=at, y=62, text_anchor=anchor),
     ]
     ends = ((0.0, f"{low:g}", "start"), (width, f"{high:g}", "end"))
     for x, text, at_end in ends:
         if abs(x - at) > 0.32 * width:
             marks.append(element("text", text, class_="dim", x=x, y=62, text_anchor=at_end))
-    return picture([*bars, *marks], width, height, f"distribution, median {median:.3g} {unit}")
+    return picture(
+        [*bars, *marks], width, height, f"distribution, median {median:.{digits}f} {unit}"
+    )
 
 
 def share_bar(value: float, interval: tuple[float, float] | None) -> Markup:
