@@ -21,7 +21,7 @@ from td3_driving.driving.frames import FloatArray, Pose, wrap
 
 LaneKey = tuple[int, int, int]  # road, section, lane
 _MAX_GAP_M = 1.5
-_ON_CENTRE_M, _ON_CENTRE_RAD = 0.05, math.radians(1.0)
+_ON_CENTRE_M, _NEAR_M, _ON_CENTRE_RAD = 0.05, 0.5, math.radians(1.0)
 
 
 class RouteError(ValueError):
@@ -47,15 +47,17 @@ class Place:
 def on_centre(place: Pose, centre: Pose) -> Pose:
     """Where a vehicle starts at a spawn point: on the centre of its lane, at the point's height.
 
-    A spawn point that lies on the centre is taken as it is: centres that were worked out in
-    different ways differ by millimetres, and a start must not.
+    A spawn point that lies on the centre is taken as it is: the client finds the nearest pose to
+    some centimetres only, and starts must not depend on who looks.
 
     Args:
         place: The spawn point.
         centre: The nearest pose on the centre of its lane.
     """
-    off_m = math.hypot(place.x - centre.x, place.y - centre.y)
-    if off_m < _ON_CENTRE_M and abs(wrap(place.yaw - centre.yaw)) < _ON_CENTRE_RAD:
+    dx, dy = place.x - centre.x, place.y - centre.y
+    aside_m = abs(dy * math.cos(centre.yaw) - dx * math.sin(centre.yaw))
+    near = aside_m < _ON_CENTRE_M and math.hypot(dx, dy) < _NEAR_M
+    if near and abs(wrap(place.yaw - centre.yaw)) < _ON_CENTRE_RAD:
         return place
     return place._replace(x=centre.x, y=centre.y, yaw=centre.yaw)
 
