@@ -22,7 +22,7 @@ def small_config() -> TD3Config:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_batch() -> Callable[..., Batch]:
     """Random transitions, none of them terminated."""
 
