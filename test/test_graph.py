@@ -181,8 +181,8 @@ def test_pure_pursuit_drives_held_out_circuits_to_their_end(command) -> None:
     )  # fmt: skip
     figures = json.loads(said.splitlines()[-1])
     assert code == 0 and set(figures) == {
-        "completion_pct", "success_pct", "mean_speed_mps", "lane_deviation_m",
-        "infractions_per_km", "episodes",
+        "completion_pct", "success_pct", "driving_score", "mean_speed_mps", "lane_deviation_m",
+        "infractions_per_km", "episodes", "complete", "drivers", "means",
     }  # fmt: skip
     assert figures["completion_pct"] >= 95.0 and figures["episodes"] == 2
 

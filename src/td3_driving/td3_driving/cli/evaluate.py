@@ -19,6 +19,7 @@ from td3_driving import __version__
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.task import driving_task
 from td3_driving.driving.episodes import EpisodePlan
+from td3_driving.evaluation.intervals import Interval
 from td3_driving.evaluation.report.page import write_report
 from td3_driving.evaluation.results import DrivenEpisode, DriverResult, Evaluation, Film
 from td3_driving.parameters import ParameterError, build, from_text, load
@@ -30,6 +31,12 @@ FIGURES = (
     "completion_pct", "success_pct", "driving_score", "mean_speed_mps", "lane_deviation_m",
     "infractions_per_km",
 )  # fmt: skip
+
+SHOWN = {
+    "completion_pct": "completion %", "success_pct": "success %", "driving_score": "score",
+    "infractions_per_km": "infr. per km",
+}  # fmt: skip
+"""What the terminal has room for, and its headings."""
 
 Driven = tuple[list[DrivenEpisode], int]
 """Episodes, and how many more were cut off by faults."""
@@ -185,29 +192,25 @@ def _figures(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _say(evaluation: Evaluation) -> None:
-    first = evaluation.drivers[0]
-    table = Table(title=f"{evaluation.task}, {len(first.episodes)} episodes, 95 % intervals below")
+    table = Table(title=f"{evaluation.task}; below each figure its 95 % interval")
     table.add_column("driver")
-    for name in FIGURES:
-        table.add_column(name, justify="right")
+    for heading in SHOWN.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+
+    def add(name: str, figures: dict[str, tuple[float | None, Interval | None]]) -> None:
+        cells = []
+        for figure in SHOWN:
+            value, interval = figures.get(figure, (None, None))
+            digits = 2 if figure == "infractions_per_km" else 1
+            cell = "-" if value is None else f"{value:.{digits}f}"
+            if interval is not None:
+                cell += f"\n{interval[0]:.{digits}f} to {interval[1]:.{digits}f}"
+            cells.append(cell)
+        table.add_row(name, *cells)
+
     for driver in evaluation.drivers:
-        summary = driver.summary()
-        cells = []
-        for name in FIGURES:
-            value, interval = summary.figure(name), summary.intervals.get(name)
-            cells.append(
-                ("-" if value is None else f"{value:.2f}")
-                + ("" if interval is None else f"\n{interval[0]:.2f} to {interval[1]:.2f}")
-            )
-        endings = ", ".join(f"{reason} {count}" for reason, count in summary.endings.items())
-        table.add_row(f"{driver.name}\n[dim]{endings}[/dim]", *cells)
+        s = driver.summary()
+        add(driver.name, {name: (s.figure(name), s.intervals.get(name)) for name in SHOWN})
     for name, group in evaluation.groups().items():
-        cells = []
-        for figure in FIGURES:
-            mean, interval = group["figures"].get(figure, (None, None))
-            cells.append(
-                ("-" if mean is None else f"{mean:.2f}")
-                + ("" if interval is None else f"\n{interval[0]:.2f} to {interval[1]:.2f}")
-            )
-        table.add_row(f"{name}\n[dim]mean of {group['drivers']}[/dim]", *cells)
+        add(f"{name}: mean of {group['drivers']}", group["figures"])
     Console(stderr=True).print(table)

@@ -48,7 +48,7 @@ COLUMNS = (
     Column("speed", "m/s", "mean_speed_mps", 1),
     Column("speed RMSE", "m/s", "speed_rmse_mps", 1),
     Column("lane deviation", "m", "lane_deviation_m", 2),
-    Column("its 95th percentile", "m", "lane_deviation_p95_m", 2),
+    Column("deviation p95", "m", "lane_deviation_p95_m", 2),
     Column("heading error", "°", "heading_error_deg", 1),
     Column("comfortable", "% of time", "comfort_pct.all", 0),
 )
@@ -85,7 +85,7 @@ def _rows(evaluation: Evaluation, summaries: dict[str, Summary]) -> list[dict[st
         group = groups.get(driver.group)
         if group is not None and driver.group not in shown:
             shown.add(driver.group)
-            about = f"mean of {group['drivers']}, interval over them"
+            about = f"mean of {group['drivers']}"
             rows.append(_row(driver.group, "mean", about, group["figures"]))
         summary = summaries[driver.name]
         about = f"{driver.kind}, {summary.episodes} episodes"
