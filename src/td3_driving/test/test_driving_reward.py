@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -124,3 +125,108 @@ def test_impossible_reward_parameters_are_refused_by_name(values: dict[str, floa
 def test_a_reward_never_sees_a_value_that_is_not_finite() -> None:
     with pytest.raises(ValueError, match=r"TickFacts\.lateral_m"):
         TickFacts(1.0, math.nan, 0.0)
+
+
+# --- The other rewards, and the terms for others on the road ---
+
+EVERY_FACT = st.builds(
+    TickFacts,
+    speed_along_mps=st.floats(-10.0, 25.0),
+    lateral_m=st.floats(-3.0, 3.0),
+    heading_error_rad=st.floats(-math.pi, math.pi),
+    steer_change=st.floats(-2.0, 2.0),
+    terminated=st.booleans(),
+    gap_m=st.none() | st.floats(0.0, 60.0),
+    red_light=st.booleans(),
+    at_fault=st.booleans(),
+)
+NAMES = st.sampled_from(reward.reward_names())
+
+
+@given(EVERY_FACT, NAMES, st.sampled_from([0.0, 0.5]))
+def test_every_reward_is_finite_and_names_the_same_terms_whatever_happens(
+    facts: TickFacts, name: str, weight: float
+) -> None:
+    config = RewardConfig(gap_weight=weight, light_weight=weight)
+    terms = reward.reward_function(name)(facts, config)
+    quiet = reward.reward_function(name)(TickFacts(0.0, 0.0, 0.0), config)
+    assert math.isfinite(terms.total) and list(terms.values) == list(quiet.values)
+
+
+@pytest.mark.parametrize("name", ["default", "progress", "roach", "kendall"])
+def test_driving_on_at_the_target_speed_earns_a_tenth(name: str) -> None:
+    assert total(name, 8.0, 0.0, 0.0) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("name", ["default", "progress", "roach", "kendall", "mul", "add"])
+def test_perfect_driving_beats_every_flaw(name: str) -> None:
+    assert total(name, 8.0, 0.0, 0.0) > total(name, 4.0, 0.0, 0.0)
+
+
+@given(FACTS)
+def test_default_is_progress_times_factors(f: TickFacts) -> None:
+    v = f.speed_along_mps
+    expected = min(max(v / 8, -0.5), 1.0)
+    expected *= max(0, 1 - abs(f.lateral_m) / 2)
+    expected *= max(0, 1 - abs(f.heading_error_rad) / (math.pi / 2))
+    expected *= max(0, 1 - max(v - 8, 0) / 2.23)
+    expected = 0.1 * (expected - 0.3 * abs(f.steer_change)) - f.terminated
+    assert total("default", v, f.lateral_m, f.heading_error_rad, f.steer_change,
+                 terminated=f.terminated) == pytest.approx(expected, abs=1e-12)  # fmt: skip
+
+
+def roach(**facts: Any) -> float:
+    given_facts = {"speed_along_mps": 6.0, "lateral_m": 0.0, "heading_error_rad": 0.0, **facts}
+    config = RewardConfig(target_speed_mps=6.0, scale=1.0)
+    return reward.coached(TickFacts(**given_facts), config).total
+
+
+def test_roach_wants_what_the_paper_wants() -> None:
+    assert roach() == pytest.approx(1.0)
+    assert roach(speed_along_mps=3.0) == pytest.approx(0.5)
+    assert roach(lateral_m=1.0) == pytest.approx(0.5)
+    assert roach(heading_error_rad=-0.25) == pytest.approx(0.75)
+    assert roach(steer_change=0.02) == pytest.approx(0.9)
+    assert roach(speed_along_mps=0.0, red_light=True) == pytest.approx(1.0)
+    assert roach(red_light=True) == pytest.approx(0.0)
+    assert roach(speed_along_mps=0.0, gap_m=2.0) == pytest.approx(1.0)  # behind someone: stand
+    assert roach(speed_along_mps=3.0, gap_m=5.5) == pytest.approx(1.0)
+    # A collision costs the speed besides the terminal -1.
+    assert roach(terminated=True, at_fault=True) == pytest.approx(1.0 - 1.0 - 6.0)
+
+
+def test_kendall_pays_the_way_driven_and_nothing_for_the_end() -> None:
+    driven = [total("kendall", speed, 1.5, 0.3) for speed in (2.0, 4.0)]
+    assert driven[1] == pytest.approx(2.0 * driven[0])
+    assert total("kendall", 4.0, 1.5, 0.3, terminated=True) == driven[1]
+
+
+@pytest.mark.parametrize("name", ["mul", "add", "default", "progress"])
+def test_too_small_a_gap_costs_up_to_its_weight_and_a_wanted_one_nothing(name: str) -> None:
+    config = RewardConfig(gap_weight=0.5)
+
+    def gap_term(gap_m: float | None) -> float:
+        return reward.reward_function(name)(TickFacts(4.0, 0.0, 0.0, gap_m=gap_m), config).values[
+            "gap"
+        ]
+
+    assert gap_term(None) == gap_term(6.0) == gap_term(40.0) == 0.0
+    assert gap_term(0.0) == pytest.approx(-0.05)
+    assert gap_term(3.0) == pytest.approx(-0.025)  # half of the 2 m + 1 s at 4 m/s
+
+
+def test_moving_towards_a_red_light_costs_its_weight_and_standing_nothing() -> None:
+    config = RewardConfig(light_weight=1.0)
+
+    def light_term(speed: float, red: bool) -> float:
+        facts = TickFacts(speed, 0.0, 0.0, red_light=red)
+        return reward.multiplied(facts, config).values["red_light"]
+
+    assert light_term(8.0, True) == pytest.approx(-0.1)
+    assert light_term(0.0, True) == light_term(8.0, False) == 0.0
+
+
+def test_what_an_end_costs_is_not_averaged_over_a_decision() -> None:
+    tick = RewardTerms({"speed": 0.1, "terminal": -1.0, "fault": -0.6})
+    quiet = RewardTerms({"speed": 0.1, "terminal": 0.0, "fault": 0.0})
+    assert average([quiet, tick]).values == pytest.approx(tick.values)

@@ -104,6 +104,45 @@ def test_the_monitor_remembers_where_to_look_next() -> None:
     assert watch.s_m == 12.5 and watch.driven_m == pytest.approx(2.5)
 
 
+def test_a_run_red_light_ends_an_episode_only_where_the_rules_say_so() -> None:
+    watch = monitor()
+    assert watch.update(state(DT_S), position(), ran_red_light=True) is None
+    assert list(watch.broken) == ["red_light"]  # and is known all the same
+    rules = EndRules(ends=("red_light",))
+    ending = EpisodeMonitor(rules, state(), position()).update(
+        state(DT_S), position(), ran_red_light=True
+    )
+    assert ending is not None and ending.reason is EpisodeEnd.RED_LIGHT and ending.terminated
+
+
+def test_without_any_end_only_time_and_distance_end_an_episode() -> None:
+    watch = EpisodeMonitor(EndRules(ends=()), state(), position())
+    assert watch.update(state(DT_S), position(lateral=9.0, heading=3.0), ("static.wall",)) is None
+    assert set(watch.broken) == {"collision", "off_lane", "wrong_way"}
+    ending = watch.update(state(30.0), position())
+    assert ending is not None and ending.reason is EpisodeEnd.TIME_LIMIT
+
+
+def test_an_ending_says_what_was_hit() -> None:
+    hits = ("walker.pedestrian.0001", "walker.pedestrian.0001")
+    ending = monitor().update(state(DT_S, 3.0), position(), hits)
+    assert ending is not None and ending.detail == "with walker.pedestrian.0001 at 3.0 m/s"
+
+
+def test_who_has_reason_to_stand_is_not_stuck() -> None:
+    watch = monitor()
+    for second in range(1, 20):
+        assert watch.update(state(float(second), 0.0), position(), waiting=True) is None
+    assert watch.update(state(23.9, 0.0), position()) is None
+    ending = watch.update(state(24.0, 0.0), position())
+    assert ending is not None and ending.reason is EpisodeEnd.STUCK
+
+
+def test_an_unknown_end_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match="end 'boredom' is unknown; there are collision, red"):
+        EndRules(ends=("boredom",))
+
+
 def test_reasons_are_plain_words_for_messages() -> None:
     assert [end.value for end in EpisodeEnd] == [
         "off_lane",

@@ -48,7 +48,7 @@ class EpisodeInProgress:
         rules = replace(task.ends, time_limit_s=plan.duration_s, distance_m=plan.distance_m)
         self._monitor = EpisodeMonitor(rules, state, self._position)
         self._red_lights = RedLightWatch()
-        self._red_lights.update(first.light, 0.0)
+        self._red_lights.update(self._light_of(first), 0.0)
         self._counter = InfractionCounter()
         self._begun: list[str] = []
         self._tick = first
@@ -112,7 +112,7 @@ class EpisodeInProgress:
         position = self._position = self.route.locate(
             state.x_m, state.y_m, state.yaw_rad, near_s_m=self._monitor.s_m
         )
-        light = tick.light if self._task.traffic.lights else Light.NONE
+        light = self._light_of(tick)
         queueing = tick.gap_m is not None and tick.gap_m < _QUEUE_M
         ending = self._monitor.update(
             state,
@@ -154,6 +154,10 @@ class EpisodeInProgress:
         for name, value in terms.values.items():
             self.term_sums[name] = self.term_sums.get(name, 0.0) + value
         return self._report(terms)
+
+    def _light_of(self, tick: Tick) -> Light:
+        """The light in force, as far as lights count."""
+        return tick.light if self._task.traffic.lights else Light.NONE
 
     def _note_infractions(self, tick: Tick) -> None:
         kinds = [kind for kind in self._monitor.broken if kind != EpisodeEnd.COLLISION.value]

@@ -88,11 +88,15 @@ class RewardTerms:
         return math.fsum(self.values.values())
 
 
+_ONCE = ("terminal", "fault")
+"""Terms that come with the end of an episode alone."""
+
+
 def average(ticks: Sequence[RewardTerms]) -> RewardTerms:
     """The reward of one decision from those of its ticks (an action repeat).
 
     Terms are averaged, not summed, so that the scale of values doesn't depend on the repeat; the
-    terminal term is what it was, as it comes once per episode.
+    terms of the end are what they were, as they come once per episode.
 
     Args:
         ticks: At least one, all of the same reward function.
@@ -105,7 +109,7 @@ def average(ticks: Sequence[RewardTerms]) -> RewardTerms:
     return RewardTerms(
         {
             name: math.fsum(tick.values[name] for tick in ticks)
-            / (1 if name == "terminal" else len(ticks))
+            / (1 if name in _ONCE else len(ticks))
             for name in ticks[0].values
         }
     )

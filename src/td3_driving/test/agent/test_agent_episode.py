@@ -11,9 +11,11 @@ import pytest
 from td3_driving.agent.episode import EpisodeInProgress
 from td3_driving.agent.types import Assignment, Purpose, Tick
 from td3_driving.driving.episodes import EpisodePlan
+from td3_driving.driving.lights import Light
 from td3_driving.driving.route import Route
-from td3_driving.driving.tasks import DrivingTask
-from td3_driving.driving.termination import EpisodeEnd
+from td3_driving.driving.tasks import DrivingTask, load_task
+from td3_driving.driving.termination import EndRules, EpisodeEnd
+from td3_driving.driving.traffic import Traffic
 from td3_driving.driving.vehicle import VehicleState
 from td3_driving.driving.waypoint_noise import WaypointNoiseConfig
 
@@ -22,10 +24,16 @@ ROUTE = Route([(0.0, 0.0), (200.0, 0.0)])
 STACK = np.zeros((4, 84, 84), np.uint8)
 
 
-def tick(step: int, hits: tuple[str, ...] = (), **state: float) -> Tick:
+def tick(
+    step: int,
+    hits: tuple[str, ...] = (),
+    light: Light = Light.NONE,
+    gap_m: float | None = None,
+    **state: float,
+) -> Tick:
     """A tick at 8 m/s along x, as far as `state` does not say otherwise."""
     motion = VehicleState(0.05 * step, 0.4 * step, 0.0, 0.0, 8.0)
-    return Tick(1, step, STACK, replace(motion, **state), hits)
+    return Tick(1, step, STACK, replace(motion, **state), hits, light, gap_m)
 
 
 def begin(action_repeat: int = 4, **plan: Any) -> EpisodeInProgress:
@@ -122,3 +130,76 @@ def test_time_that_runs_backwards_is_refused() -> None:
     episode.advance(tick(3), 0.0)
     with pytest.raises(ValueError, match="time ran backwards"):
         episode.advance(tick(4, stamp_s=0.05), 0.0)
+
+
+# --- Others on the road ---
+
+URBAN = replace(load_task("urban"), action_repeat=1)
+
+
+def drive(task: DrivingTask, *ticks: Tick, duration_s: float = 60.0) -> EpisodeInProgress:
+    assignment = Assignment(Purpose.TRAIN, replace(PLAN, duration_s=duration_s), "learner")
+    episode = EpisodeInProgress(task, assignment, ROUTE, ticks[0])
+    for each in ticks[1:]:
+        episode.advance(each, 0.0)
+    return episode
+
+
+def test_running_a_red_light_is_an_end_and_an_infraction_where_lights_count() -> None:
+    ticks = [tick(0, light=Light.RED), tick(1, light=Light.RED), tick(2)]
+    episode = drive(URBAN, *ticks)
+    assert episode.ending is not None and episode.ending.reason is EpisodeEnd.RED_LIGHT
+    assert [(each.kind, each.at_s) for each in episode.infractions] == [("red_light", 0.1)]
+
+
+def test_where_lights_do_not_count_nothing_comes_of_them() -> None:
+    free = replace(URBAN, traffic=Traffic())
+    for ticks in ([tick(0, light=Light.RED), tick(1)],
+                  [tick(0), tick(1, light=Light.RED), tick(2)]):  # fmt: skip
+        episode = drive(free, *ticks)
+        assert episode.ending is None and episode.infractions == []
+
+
+@pytest.mark.parametrize(
+    ("hit", "kind"),
+    [
+        ("vehicle.audi.tt", "collision_vehicle"),
+        ("walker.pedestrian.0001", "collision_pedestrian"),
+        ("static.building", "collision_static"),
+    ],
+)
+def test_a_collision_is_an_infraction_by_what_was_hit(hit: str, kind: str) -> None:
+    episode = drive(DrivingTask(), tick(0), tick(1, hits=(hit, hit)))
+    episode_record = episode.record()
+    assert episode_record is not None and episode_record.reason is EpisodeEnd.COLLISION
+    assert [each.kind for each in episode_record.infractions] == [kind]
+
+
+def test_an_infraction_that_ends_nothing_is_noted_once_and_reported_when_it_begins() -> None:
+    lenient = replace(DrivingTask(), ends=EndRules(ends=()))
+    assignment = Assignment(Purpose.TRAIN, replace(PLAN, duration_s=60.0), "learner")
+    episode = EpisodeInProgress(lenient, assignment, ROUTE, tick(0))
+    reports = [episode.advance(tick(step, y_m=2.5), 0.0) for step in range(1, 30)]
+    assert [each.kind for each in episode.infractions] == ["off_lane"]
+    assert [report.infractions for report in reports[:3]] == [("off_lane",), (), ()]
+
+
+@pytest.mark.parametrize("reason", [{"light": Light.RED}, {"gap_m": 4.0}])
+def test_waiting_at_a_light_or_in_a_queue_is_not_being_stuck(reason: dict[str, Any]) -> None:
+    standing = [tick(step, x_m=1.0, speed_mps=0.0, **reason) for step in range(500)]
+    assert drive(URBAN, *standing).ending is None
+    without = [tick(step, x_m=1.0, speed_mps=0.0) for step in range(201)]
+    ending = drive(URBAN, *without).ending
+    assert ending is not None and ending.reason is EpisodeEnd.STUCK
+
+
+def test_who_is_too_close_earns_less() -> None:
+    task = replace(load_task("car_following"), action_repeat=1)
+
+    def earned(gap_m: float | None) -> float:
+        assignment = Assignment(Purpose.TRAIN, PLAN, "learner")
+        episode = EpisodeInProgress(task, assignment, ROUTE, tick(0))
+        return episode.advance(tick(1, gap_m=gap_m), 0.0).terms.total
+
+    assert earned(5.0) == pytest.approx(earned(None) - 0.05 * 0.5)  # half of 2 m + 1 s at 8 m/s
+    assert earned(12.0) == earned(None)
