@@ -122,3 +122,14 @@ def check_array(name: str, array: np.ndarray | None, dtype: type, shape: tuple[i
             f"{name} holds {array[tuple(where)]} at index {where}; "
             "look at the sensor or the reward it came from"
         )
+
+
+def check_sizes(name: str, **sizes: object) -> None:
+    """Refuses what is no whole number above 0.
+
+    Raises:
+        ValueError: by the size's name.
+    """
+    for what, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+            raise ValueError(f"{name}: {what} is {size!r}; it must be a whole number above 0")

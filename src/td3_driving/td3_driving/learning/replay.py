@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from td3_driving.learning.batch import Batch, check_array
+from td3_driving.learning.batch import Batch, check_array, check_sizes
 from td3_driving.learning.errors import NonFiniteError, ReplayError, ShapeError
 from td3_driving.learning.memory import require_memory
 
@@ -28,6 +28,8 @@ PARTS = {
     "transitions": ("row", "action", "reward", "terminated"),
 }
 """The arrays of the two rings; there is no frame where there are no pictures."""
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class FrameReplay:
@@ -57,16 +59,17 @@ class FrameReplay:
         n_step: int = 1,
         gamma: float = 0.99,
     ) -> None:
-        stack, *frame_shape = image_shape or (1, 0, 0)
-        if n_step < 1 or not 0.0 <= gamma <= 1.0:
-            raise ValueError(
-                f"FrameReplay: n_step is {n_step}, gamma {gamma}; "
-                "n_step must be at least 1 and gamma in [0, 1]"
-            )
-        if capacity < 4 * (stack + n_step):
+        frames, rows, columns = image_shape or (1, 1, 1)
+        check_sizes(
+            "FrameReplay", capacity=capacity, frames=frames, rows=rows, columns=columns,
+            vector_dim=vector_dim, action_dim=action_dim, n_step=n_step,
+        )  # fmt: skip
+        if not 0.0 <= gamma <= 1.0:
+            raise ValueError(f"FrameReplay: gamma is {gamma}; it must be in [0, 1]")
+        if capacity < 4 * (frames + n_step):
             raise ValueError(
                 f"FrameReplay: capacity is {capacity}; it must be at least "
-                f"{4 * (stack + n_step)}, four times a stack and the steps of a reward"
+                f"{4 * (frames + n_step)}, four times a stack and the steps of a reward"
             )
         arrays: dict[str, tuple[tuple[int, ...], Any]] = {
             "vector": ((vector_dim,), np.float32),
@@ -77,14 +80,15 @@ class FrameReplay:
             "terminated": ((), np.bool_),
         }
         if image_shape is not None:
-            arrays["frame"] = (tuple(frame_shape), np.uint8)
+            arrays["frame"] = ((rows, columns), np.uint8)
         self.bytes_per_row = sum(
             int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in arrays.values()
         )
         require_memory("FrameReplay", capacity, self.bytes_per_row)
-        self.capacity, self.stack, self.n_step, self.gamma = capacity, stack, n_step, gamma
+        self.capacity, self.stack, self.n_step, self.gamma = capacity, frames, n_step, gamma
         self.writer_lead = min(WRITER_LEAD, capacity // 4)
         self.image_shape, self.vector_dim, self.action_dim = image_shape, vector_dim, action_dim
+        self.frame_shape = None if image_shape is None else (rows, columns)
         self.parts = {
             part: tuple(name for name in names if name in arrays) for part, names in PARTS.items()
         }
@@ -107,11 +111,6 @@ class FrameReplay:
         """Transitions that can be sampled now."""
         with self._lock:
             return self.stored - self._oldest(self._rows - self.capacity)
-
-    @property
-    def frame_shape(self) -> tuple[int, int] | None:
-        """(rows, columns) of a frame; None: there are no pictures."""
-        return None if self.image_shape is None else self.image_shape[1:]
 
     # --- Writing ---
 
@@ -164,8 +163,8 @@ class FrameReplay:
         if not self._open:
             raise ReplayError("append: no episode is open; call begin() with its first observation")
         check_array("action", action, np.float32, (self.action_dim,))
-        if not np.isfinite(reward):
-            raise NonFiniteError(f"reward is {reward}; look at the terms it was made of")
+        if not (isinstance(reward, int | float | np.number) and abs(reward) <= _LARGEST):
+            raise NonFiniteError(f"reward is {reward!r}, no number of float32; look at its terms")
         self._check_observation(next_frame, next_vector)
         with self._room:
             self._room.wait_for(self._has_room)

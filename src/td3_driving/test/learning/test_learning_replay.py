@@ -226,10 +226,56 @@ def test_free_memory_is_known():
     assert 10**6 < machine.available_memory_bytes() < 10**14
 
 
-@pytest.mark.parametrize("bad", [{"capacity": 0}, {"n_step": 0}, {"gamma": 1.1}])
-def test_arguments_out_of_range_are_refused(bad):
-    with pytest.raises(ValueError, match=next(iter(bad))):
+@pytest.mark.parametrize("capacity", [10**9, 10**15])
+def test_a_capacity_that_no_machine_holds_is_refused_before_memory_is_asked_for(capacity):
+    # 7.3 TB and more: an attempt would fail as numpy's error, without what would fit.
+    with pytest.raises(ReplayMemoryError, match=rf"capacity {capacity} takes .* fits"):
+        FrameReplay(capacity)
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ({"capacity": 0}, "capacity is 0; it must be a whole number"),
+        ({"capacity": -5}, "capacity is -5; it must be a whole number"),
+        ({"capacity": 100.0}, "capacity is 100.0; it must be a whole number"),
+        ({"capacity": True}, "capacity is True; it must be a whole number"),
+        ({"capacity": 19}, "capacity is 19; it must be at least 20"),
+        ({"n_step": 0}, "n_step is 0"),
+        ({"gamma": 1.1}, "gamma is 1.1"),
+        ({"gamma": float("nan")}, "gamma is nan"),
+        ({"vector_dim": 0}, "vector_dim is 0"),
+        ({"action_dim": 1.5}, "action_dim is 1.5"),
+        ({"image_shape": (0, 84, 84)}, "frames is 0"),
+        ({"image_shape": (4, 84, -1)}, "columns is -1"),
+    ],
+)
+def test_arguments_out_of_range_are_refused_by_name(bad, said):
+    with pytest.raises(ValueError, match=f"FrameReplay: {said}"):
         FrameReplay(**{"capacity": 100, "image_shape": SHAPE, **bad})
+
+
+@pytest.mark.parametrize(
+    ("first", "error", "said"),
+    [
+        (
+            (frame(0)[:1], vector(0)),
+            ShapeError,
+            r"frame must be .*uint8 \(2, 2\) and is uint8 \(1, 2",
+        ),
+        ((frame(0).astype(np.int64), vector(0)), ShapeError, "frame must be .*uint8.* is int64"),
+        ((None, vector(0)), ShapeError, "frame must be .* is NoneType"),
+        ((frame(0), vector(0).astype(np.float64)), ShapeError, "vector must be .* is float64"),
+        ((frame(0), [0.0, 0.0]), ShapeError, "vector must be .* is list"),
+        ((frame(0), vector(np.nan)), NonFiniteError, "vector holds nan"),
+    ],
+)
+def test_an_episode_does_not_begin_with_bad_data(first, error, said):
+    memory = FrameReplay(100, SHAPE, 2, 1)
+    with pytest.raises(error, match=said):
+        memory.begin(*first)
+    memory.begin(frame(0), vector(0))  # nothing was begun
+    assert memory.counters()["rows"] == 1
 
 
 def test_steps_out_of_order_are_refused():
@@ -257,7 +303,12 @@ def test_bad_data_is_refused_by_name_and_not_stored():
     for name, value, error, said in (
         ("action", action(np.nan), NonFiniteError, "action holds nan"),
         ("action", np.zeros(3, np.float32), ShapeError, "action must be"),
+        ("action", np.zeros(1), ShapeError, "action must be .* is float64"),
+        ("action", [0.0], ShapeError, "action must be .* is list"),
         ("reward", float("inf"), NonFiniteError, "reward is inf"),
+        ("reward", 1e39, NonFiniteError, "reward is 1e.39, no number of float32"),
+        ("reward", None, NonFiniteError, "reward is None"),
+        ("reward", np.zeros(2), NonFiniteError, "reward is array"),
         ("next_vector", vector(np.inf), NonFiniteError, "vector holds inf"),
         ("next_frame", frame(4).astype(np.float32), ShapeError, "frame must be"),
         ("next_frame", np.zeros((3, 2), np.uint8), ShapeError, "frame must be"),
