@@ -16,9 +16,7 @@ from torch import Tensor, nn
 SMALLEST_BATCH, SMALLEST_PRODUCT = 16, 2**19
 """Rows, and rows x inputs x outputs, from which a call of oneDNN is worth its overhead."""
 
-_AVAILABLE = torch.backends.mkldnn.is_available() and hasattr(
-    torch.ops.mkldnn, "_linear_pointwise"
-)
+_AVAILABLE = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 class Linear(nn.Linear):
