@@ -328,6 +328,31 @@ def add_bench(commands: Commands) -> None:
     precision.add_argument("--batch", type=int, default=256, help="transitions in the batch")
     precision.add_argument("--updates", type=int, default=1000, help="updates before it")
     precision.add_argument("--json", action="store_true", help="print the figures as JSON")
+    ablation = _command(
+        subjects, "ablation", "bench.ablation", "learning curves of one CNN beside two",
+        "Trains with separate CNNs, with one that the critic trains, and with one that the actor\n"
+        "trains, in fleets of worlds, and draws completion on selection maps over training:\n"
+        "ablation.png and ablation.json in --out. Finished runs are kept and not run again.",
+    )  # fmt: skip
+    ablation.add_argument("--seeds", type=int, default=3, help="how many, from 0 (default: 3)")
+    ablation.add_argument("--task", default="lane_keeping", help="(default: lane_keeping)")
+    ablation.add_argument(
+        "--steps", type=int, default=400_000,
+        help="ticks of each run, of all worlds together (default: 400000)",
+    )  # fmt: skip
+    ablation.add_argument("--worlds", type=int, default=32, help="at a time (default: 32)")
+    ablation.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
+    ablation.add_argument(
+        "--threads", type=int, default=0, help="that simulate and draw (default: all processors)"
+    )
+    ablation.add_argument("--batch-size", type=int, help="decisions per update (256; CPU: 64)")
+    ablation.add_argument("--decisions-per-update", type=int, help="of all worlds (default: 4)")
+    ablation.add_argument("--selections", type=int, help="scores of a run (default: 9)")
+    ablation.add_argument("--selection-episodes", type=int, help="of each score (default: 10)")
+    ablation.add_argument(
+        "--out", type=Path, default=Path("runs/ablation"), help="folder (default: runs/ablation)"
+    )
+    ablation.add_argument("--json", action="store_true", help="print the curves as JSON")
     learning = _command(
         subjects, "learning", "bench.learning", "learning curves on the driving environment",
         "Our TD3, and stable-baselines3's at its defaults and with our settings: the same\n"

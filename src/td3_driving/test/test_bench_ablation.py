@@ -1,0 +1,75 @@
+"""One CNN beside two: every encoder is trained, the curves are what was scored, runs are kept."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from td3_driving.bench import ablation
+from td3_driving.cli.main import main
+
+ARGUMENTS = [
+    "bench", "ablation", "--seeds", "1", "--steps", "160", "--worlds", "2", "--device", "cpu",
+    "--threads", "1", "--batch-size", "2", "--selections", "2", "--selection-episodes", "1",
+    "--decisions-per-update", "8",
+]  # fmt: skip
+
+
+def test_each_encoder_is_trained_and_drawn_and_what_is_finished_is_not_run_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [*ARGUMENTS, "--out", str(tmp_path)]
+    configs = []
+    pretrain, parameters = ablation.pretrain, ablation.fleet_parameters
+    small = {"training_maps": 1, "episode_s": 2.0, "replay_capacity": 1000}
+    monkeypatch.setattr(ablation, "fleet_parameters", partial(parameters, **small))
+
+    def watched(config, **options):
+        configs.append(config)
+        return pretrain(config, **options)
+
+    monkeypatch.setattr(ablation, "pretrain", watched)
+    assert main([*arguments, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [config.agent.encoder for config in configs] == list(ablation.ENCODERS)
+    assert list(result["curves"]) == ["separate", "shared_critic", "shared_actor"]
+    for encoder, curve in result["curves"].items():
+        assert curve["updates_per_s"][0] > 0.0
+        record = json.loads((tmp_path / f"{encoder}-seed0.json").read_text())
+        for candidate in ("learner", "averaged"):
+            scored = [
+                s["completion_pct"] for s in record["selections"] if s["candidate"] == candidate
+            ]
+            assert curve[candidate] == [scored] and len(scored) == len(curve["steps"]) == 2
+        assert 0 < curve["steps"][0] < curve["steps"][1]
+    assert json.loads((tmp_path / "ablation.json").read_text()) == result
+    assert (tmp_path / "ablation.png").read_bytes().startswith(b"\x89PNG")
+    assert main(arguments) == 0
+    assert len(configs) == 3
+    assert "shared_actor" in capsys.readouterr().out
+    assert main([*ARGUMENTS, "--steps", "170", "--out", str(tmp_path)]) == 2
+    assert "is of a run with" in capsys.readouterr().err
+
+
+def test_curves_are_by_encoder_seed_and_candidate() -> None:
+    def record(encoder: str, seed: int, learner: float, averaged: float) -> dict:
+        pairs = (("learner", learner), ("averaged", averaged))
+        return {
+            "encoder": encoder, "seed": seed, "settings": {"steps": 1000},
+            "figures": {"updates_per_s": 10.0},
+            "selections": [
+                {"progress": progress, "candidate": name, "completion_pct": progress * value}
+                for progress in (0.5, 1.0) for name, value in pairs
+            ],
+        }  # fmt: skip
+
+    runs = [record("separate", 0, 80.0, 60.0), record("separate", 1, 40.0, 90.0)]
+    found = ablation.curves([*runs, record("shared_critic", 0, 10.0, 20.0)])
+    assert list(found) == ["separate", "shared_critic"]
+    assert found["separate"]["steps"] == [500, 1000]
+    assert found["separate"]["learner"] == [[40.0, 80.0], [20.0, 40.0]]
+    assert found["separate"]["final_pct"] == [80.0, 90.0]
+    assert found["shared_critic"]["averaged"] == [[10.0, 20.0]]
