@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Series = NDArray[np.float64]
+Series = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)

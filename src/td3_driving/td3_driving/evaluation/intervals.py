@@ -51,7 +51,7 @@ class Clusters:
         self._drawn = random.integers(self.count, size=(RESAMPLES, self.count))
 
     def _sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(self.of, values, self.count)
+        return np.bincount(self.of, values, self.count).astype(np.float64)
 
     def ratio(
         self, numerator: NDArray[np.float64], denominator: NDArray[np.float64]
