@@ -158,7 +158,8 @@ def test_training_seeds_are_averaged_with_an_interval_of_their_own() -> None:
     # 80, 90 and 85 %: a standard deviation of 5, and 4.3027 standard errors.
     assert mean == pytest.approx(85.0)
     assert interval == pytest.approx((85.0 - 12.4209, 85.0 + 12.4209), abs=1e-3)
-    assert across(runs)["success_pct"] == (0.0, (0.0, 0.0))
+    # None succeeds: two episodes each are no proof that none ever would.
+    assert across(runs)["success_pct"] == (0.0, pytest.approx((0.0, 65.76), abs=0.01))
     assert across(runs[:1])["completion_pct"] == (pytest.approx(80.0), None)
     assert across([*runs[:1], summarise(scores((300.0, EpisodeEnd.ROUTE_DONE)))])["completion_pct"][
         1

@@ -229,8 +229,8 @@ def across(summaries: Sequence[Summary]) -> dict[str, tuple[float, Interval | No
     """Means of the figures over policies that were trained alike, from different seeds.
 
     The interval is Student's t over the policies: how well another training run may be expected to
-    do. Shares stay within 0 and 100 %, and nothing falls below 0. A figure that some policy lacks
-    is left out.
+    do; where all score alike, that of the episodes. Shares stay within 0 and 100 %, and nothing
+    falls below 0. A figure that some policy lacks is left out.
 
     Raises:
         ValueError: no policies.
@@ -242,7 +242,11 @@ def across(summaries: Sequence[Summary]) -> dict[str, tuple[float, Interval | No
         values = [value for s in summaries if (value := s.figure(name)) is not None]
         if len(values) < len(summaries):
             continue
+        own = [s.intervals[name] for s in summaries if name in s.intervals]
         interval = student(values)
+        if interval is not None and max(values) == min(values) and own:
+            # Policies that score alike, such as all 100 %, tell nothing of others' spread.
+            interval = min(low for low, _ in own), max(high for _, high in own)
         if interval is not None:
             most = 100.0 if "_pct" in name or name == "driving_score" else np.inf
             interval = max(0.0, interval[0]), float(min(most, interval[1]))
