@@ -22,9 +22,7 @@ def town() -> Scene:
 
 
 def _car() -> Solids:
-    return solid(
-        (X + 6.0, Y + 3.0, 0.8), (2.2, 0.9, 0.8), 30.0, (20, 20, 230), Tag.CAR, owner=7
-    )
+    return solid((X + 6.0, Y + 3.0, 0.8), (2.2, 0.9, 0.8), 30.0, (20, 20, 230), Tag.CAR, owner=7)
 
 
 @pytest.mark.parametrize(("location", "rotation"), POSES)
@@ -41,10 +39,7 @@ def test_pictures_do_not_depend_on_the_height_of_bands(
     banded = PinholeCamera(WIDTH, HEIGHT, 90.0)
     pose = location, rotation, _car()
     assert whole.render(town, *pose).tobytes() == banded.render(town, *pose).tobytes()
-    assert (
-        whole.render_depth(town, *pose).tobytes()
-        == banded.render_depth(town, *pose).tobytes()
-    )
+    assert whole.render_depth(town, *pose).tobytes() == banded.render_depth(town, *pose).tobytes()
     for one, other in zip(
         whole.render_labels(town, *pose), banded.render_labels(town, *pose), strict=True
     ):
@@ -52,9 +47,7 @@ def test_pictures_do_not_depend_on_the_height_of_bands(
 
 
 @pytest.mark.parametrize(("location", "rotation"), POSES)
-def test_what_hides_some_ground_leaves_the_rest_as_it_is(
-    location: tuple, rotation: tuple
-) -> None:
+def test_what_hides_some_ground_leaves_the_rest_as_it_is(location: tuple, rotation: tuple) -> None:
     camera = PinholeCamera(WIDTH, HEIGHT, 90.0)
     # Without shadows.
     bare = Scene.build(NETWORK, quality="low")

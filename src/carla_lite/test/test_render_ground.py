@@ -7,6 +7,7 @@ import pytest
 
 from carla_lite.render import Scene, topdown
 from carla_lite.render._painting import fill, stroke
+from carla_lite.render.blocks import PITCH, SIDE
 from carla_lite.render.ground import LEVELS, Ground
 from carla_lite.roads import lane_strips, make_map
 
@@ -28,6 +29,7 @@ def _saturation(colours: np.ndarray) -> np.ndarray:
 def test_the_same_map_and_seed_give_the_same_ground() -> None:
     first, second = _build("LiteCircuit_2", 5), _build("LiteCircuit_2", 5)
     np.testing.assert_array_equal(first.texels, second.texels)
+    np.testing.assert_array_equal(first.table, second.table)
     np.testing.assert_array_equal(first.cover, second.cover)
 
 
@@ -71,14 +73,30 @@ def test_every_level_keeps_the_mean_colour(ground: Ground) -> None:
 
 
 def test_the_seam_between_raster_and_endless_grass_cannot_be_seen(ground: Ground) -> None:
-    for index in range(3):
-        start, _, width, _, tile_start, pitch, mask, column, row = ground.levels[index].tolist()
-        for x in (0, 1, width - 1):
-            repeated = tile_start + (row & mask) * pitch + ((column + x) & mask)
-            assert ground.texels[start + x] == ground.texels[repeated]
-        tile = ground.texels[tile_start : tile_start + pitch**2].reshape(pitch, pitch)
-        np.testing.assert_array_equal(tile[-1], tile[0])
-        np.testing.assert_array_equal(tile[:, -1], tile[:, 0])
+    for level in range(1, 4):
+        picture, grass = ground.picture(level), ground.grass(level)
+        assert grass.shape[0] == grass.shape[1] == ground.levels[level, 7]
+        rows, columns = picture.shape[:2]
+        x, y = ground.levels[level, 5:7]
+        around = np.pad(grass, ((0, rows), (0, columns), (0, 0)), "wrap")[y:, x:]
+        for border in (np.s_[0], np.s_[rows - 1], np.s_[:rows, 0], np.s_[:rows, columns - 1]):
+            np.testing.assert_array_equal(picture[border], around[:rows, :columns][border])
+
+
+def test_blocks_hold_the_first_texels_of_their_neighbours(ground: Ground) -> None:
+    blocks = ground.texels.reshape(-1, PITCH, PITCH)
+    for start, across, down in ground.levels[:, :3].tolist():
+        places = ground.table[start : start + across * down].reshape(down, across) // PITCH**2
+        level = blocks[places]
+        np.testing.assert_array_equal(level[:, :-1, :, -1], level[:, 1:, :, 0])
+        np.testing.assert_array_equal(level[:-1, :, -1, :], level[1:, :, 0, :])
+
+
+def test_grass_takes_memory_once(ground: Ground) -> None:
+    start, across, down, grass, mask = ground.levels[0, :5].tolist()
+    places = ground.table[start : start + across * down]
+    assert np.isin(places, ground.table[grass : grass + (mask + 1) ** 2]).mean() > 0.3
+    assert len(ground.texels) < 0.8 * 4 / 3 * ground.shape[0] * ground.shape[1]
 
 
 def test_a_large_map_gets_coarser_texels_and_the_same_streets(
@@ -90,7 +108,9 @@ def test_a_large_map_gets_coarser_texels_and_the_same_streets(
     assert coarse.shape[0] * coarse.shape[1] <= 1_000_000
     roads = []
     for one in (ground, coarse):
-        cover = one.cover[: one.shape[0] * one.shape[1]]
+        start, across, down = one.levels[0, :3].tolist()
+        places = one.table[start : start + across * down] // PITCH**2
+        cover = one.cover.reshape(-1, PITCH, PITCH)[places, :SIDE, :SIDE]
         roads.append((cover & 15).sum() / 15 * one.texel_m**2)
     # Square metres of asphalt; seams that close cover more where texels are coarse.
     assert roads[1] == pytest.approx(roads[0], rel=0.05)

@@ -4,19 +4,22 @@
 
 #include <stdint.h>
 
-enum { LEVELS = 7 };
+enum { LEVELS = 7, BLOCK_SHIFT = 6, BLOCK_SIDE = 1 << BLOCK_SHIFT, BLOCK_PITCH = BLOCK_SIDE + 1 };
 
+/* As `ground.Ground.levels`. */
 typedef struct {
-    int32_t start, pitch, width, height; /* of the raster, in texels */
-    int32_t tile_start, tile_pitch, tile_mask, phase_x, phase_y;
+    int32_t start, columns, rows;              /* of its blocks in the table */
+    int32_t grass, grass_mask;                 /* of blocks that repeat around these */
+    int32_t phase_x, phase_y, period;          /* in texels */
     int32_t light_start, light_pitch, light_width, light_height;
 } Level;
 
 typedef struct {
     const uint32_t *texels; /* BGRA; A is paint on level 0: 128 none, more white, less yellow */
+    const int32_t *table;   /* where each place's block begins */
     const uint8_t *detail;  /* 512 x 512 grain around 128, sixteen to a texel */
     const uint8_t *light;   /* 0 in the shade to 255 in the light, from level `light_level` up */
-    const uint8_t *cover;   /* as level 0: asphalt in the low half byte, all paving in the high */
+    const uint8_t *cover;   /* as level 0's blocks: asphalt in the low half byte, paving in the high */
     Level level[LEVELS];
     int32_t light_level; /* LEVELS for none */
     double texel_m, x_m, y_m;

@@ -38,14 +38,14 @@ static int plan_detail(double height, double focal, double texel_m, Detail *plan
 
 typedef struct {
     int32_t x, y; /* the camera in 1/256 texels of a level, from its first texel's centre */
-    int far;      /* out of sight of the raster: the place in the tile, which repeats */
+    int far;      /* out of sight of the raster: the place in the grass, which repeats */
 } Origin;
 
 static Origin place_camera(const Ground *ground, const Level *level, const Camera *camera,
                            int number)
 {
     const double scale = 256.0 / (ground->texel_m * (1 << number));
-    const double period = 256.0 * (level->tile_mask + 1);
+    const double period = 256.0 * level->period;
     double x = floor((camera->x - ground->x_m) * scale) - 128.0;
     double y = floor((camera->y - ground->y_m) * scale) - 128.0;
     const int far = !(fabs(x) < FARTHEST && fabs(y) < FARTHEST);
@@ -77,13 +77,14 @@ static void draw_ground(const Ground *ground, const Shading *look, const Camera 
 {
     Level level = ground->level[detail->level];
     const Origin origin = place_camera(ground, &level, camera, detail->level);
-    if (origin.far) level.width = level.height = 1;
+    if (origin.far) level.columns = level.rows = 0;
     const int samples = 1 << detail->doublings;
     clear(s, count);
     for (int k = 0; k < samples; k++) {
         const float share = ((float)k + 0.5f) / (float)samples - 0.5f;
-        const int inside = place(&level, origin.x, origin.y, share, count, s);
-        sample_ground(ground->texels, &level, inside, count, s);
+        place(&level, origin.x, origin.y, share, count, s);
+        fetch_ground(ground->texels, ground->table, count, s);
+        blend(count, s);
     }
     int shift = ground->light_level - detail->level;
     shift = shift > 0 ? shift : 0;

@@ -40,7 +40,7 @@ typedef struct {
     float gx[RUN], gy[RUN], jx[RUN], jy[RUN];
     float distance[RUN], steep[RUN], glint[RUN];
     uint32_t even[RUN], odd[RUN];
-    uint32_t at[RUN]; /* what is looked up: where, and what is there */
+    uint32_t block[RUN], at[RUN]; /* what is looked up: where, and what is there */
     uint64_t top[RUN], low[RUN];
     uint16_t bytes[RUN], more_bytes[RUN];
     int32_t fx[RUN], fy[RUN];
@@ -94,25 +94,31 @@ CLONED static void meet_ground(const Rays *restrict rays, int first, int count,
     }
 }
 
-/* Texel coordinates of one sample of every pixel; returns how many are in the raster. */
-CLONED static int place(const Level *restrict level, int32_t ox, int32_t oy, float share, int count,
-                        Scratch *restrict s)
+/* Texel coordinates of one sample of every pixel, and their blocks. */
+CLONED static void place(const Level *restrict level, int32_t ox, int32_t oy, float share, int count,
+                         Scratch *restrict s)
 {
-    int32_t inside = 0;
-    const uint32_t columns = (uint32_t)level->width - 1, rows = (uint32_t)level->height - 1;
+    const uint32_t columns = (uint32_t)level->columns, rows = (uint32_t)level->rows;
+    const uint32_t start = (uint32_t)level->start, grass = (uint32_t)level->grass;
+    const int32_t mask = level->grass_mask, px = level->phase_x, py = level->phase_y;
     for (int i = 0; i < count; i++) {
         float x = s->gx[i] + share * s->jx[i], y = s->gy[i] + share * s->jy[i];
         int32_t ix = ox + (int32_t)x, iy = oy + (int32_t)y;
         s->x[i] = ix;
         s->y[i] = iy;
-        inside += ((uint32_t)(ix >> SHIFT) < columns) & ((uint32_t)(iy >> SHIFT) < rows);
+        ix = (ix >> SHIFT) + px, iy = (iy >> SHIFT) + py;
+        int32_t bx = ix >> BLOCK_SHIFT, by = iy >> BLOCK_SHIFT;
+        uint32_t inside = start + (uint32_t)by * columns + (uint32_t)bx;
+        uint32_t outside = grass + (uint32_t)((by & mask) * (mask + 1) + (bx & mask));
+        int is_in = ((uint32_t)bx < columns) & ((uint32_t)by < rows);
+        s->block[i] = is_in ? inside : outside;
+        s->at[i] = (uint32_t)((iy & (BLOCK_SIDE - 1)) * BLOCK_PITCH + (ix & (BLOCK_SIDE - 1)));
     }
-    return inside;
 }
 
 /*
  * Looking up is left to plain loads, which are faster than the gathers that GCC would make of them:
- * these two are not CLONED, and what surrounds them is.
+ * these are not CLONED, and what surrounds them is.
  */
 static void fetch_pairs(const uint32_t *texels, uint32_t pitch, const uint32_t *at, int count,
                         uint64_t *top, uint64_t *low)
@@ -120,6 +126,15 @@ static void fetch_pairs(const uint32_t *texels, uint32_t pitch, const uint32_t *
     for (int i = 0; i < count; i++) {
         memcpy(&top[i], texels + at[i], 8);
         memcpy(&low[i], texels + at[i] + pitch, 8);
+    }
+}
+
+static void fetch_ground(const uint32_t *texels, const int32_t *table, int count, Scratch *s)
+{
+    for (int i = 0; i < count; i++) {
+        const uint32_t *at = texels + table[s->block[i]] + s->at[i];
+        memcpy(&s->top[i], at, 8);
+        memcpy(&s->low[i], at + BLOCK_PITCH, 8);
     }
 }
 
@@ -147,55 +162,6 @@ CLONED static void blend(int count, Scratch *restrict s)
         s->even[i] += (e >> 8) & pair;
         s->odd[i] += (o >> 8) & pair;
     }
-}
-
-CLONED static void find_in_raster(const Level *restrict level, int count, Scratch *restrict s)
-{
-    const uint32_t pitch = level->pitch;
-    for (int i = 0; i < count; i++)
-        s->at[i] = (uint32_t)(s->y[i] >> SHIFT) * pitch + (uint32_t)(s->x[i] >> SHIFT);
-}
-
-CLONED static void find_in_tile(const Level *restrict level, int count, Scratch *restrict s)
-{
-    const uint32_t pitch = level->tile_pitch, mask = level->tile_mask;
-    const int32_t px = level->phase_x, py = level->phase_y;
-    for (int i = 0; i < count; i++) {
-        uint32_t row = ((s->y[i] >> SHIFT) + py) & mask;
-        s->at[i] = row * pitch + (((s->x[i] >> SHIFT) + px) & mask);
-    }
-}
-
-/* Of a run across the raster's border: the tile's texels where `find_in_tile` was called for. */
-static void fetch_both(const uint32_t *texels, const Level *level, int count, Scratch *s)
-{
-    const uint32_t columns = (uint32_t)level->width - 1, rows = (uint32_t)level->height - 1;
-    for (int i = 0; i < count; i++) {
-        const uint32_t x = (uint32_t)(s->x[i] >> SHIFT), y = (uint32_t)(s->y[i] >> SHIFT);
-        const int inside = x < columns && y < rows;
-        const uint32_t pitch = (uint32_t)(inside ? level->pitch : level->tile_pitch);
-        const uint32_t *at = inside ? texels + level->start + y * pitch + x
-                                    : texels + level->tile_start + s->at[i];
-        memcpy(&s->top[i], at, 8);
-        memcpy(&s->low[i], at + pitch, 8);
-    }
-}
-
-static void sample_ground(const uint32_t *texels, const Level *level, int inside, int count,
-                          Scratch *s)
-{
-    if (inside == count) {
-        find_in_raster(level, count, s);
-        fetch_pairs(texels + level->start, level->pitch, s->at, count, s->top, s->low);
-    } else {
-        find_in_tile(level, count, s);
-        if (inside)
-            fetch_both(texels, level, count, s);
-        else
-            fetch_pairs(texels + level->tile_start, level->tile_pitch, s->at, count, s->top,
-                        s->low);
-    }
-    blend(count, s);
 }
 
 /* The baked light, 0 to 1; beyond its raster that of the border. */

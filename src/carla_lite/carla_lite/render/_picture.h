@@ -177,17 +177,19 @@ enum { TAG_ROAD = 1, TAG_SIDEWALK = 2, TAG_TERRAIN = 10, TAG_SKY = 11, TAG_ROAD_
 static void label_ground(const Ground *ground, int count, const Scratch *s, uint8_t *out)
 {
     const Level *level = &ground->level[0];
-    const uint32_t pitch = (uint32_t)level->pitch;
     const int half = 65536 * 15 / 2;
     for (int i = 0; i < count; i++) {
-        const uint32_t x = (uint32_t)(s->x[i] >> SHIFT), y = (uint32_t)(s->y[i] >> SHIFT);
+        const int32_t x = (s->x[i] >> SHIFT) + level->phase_x, y = (s->y[i] >> SHIFT) + level->phase_y;
+        const int32_t bx = x >> BLOCK_SHIFT, by = y >> BLOCK_SHIFT;
         out[i] = TAG_TERRAIN;
-        if (x >= (uint32_t)level->width - 1 || y >= (uint32_t)level->height - 1) continue;
+        if ((uint32_t)bx >= (uint32_t)level->columns || (uint32_t)by >= (uint32_t)level->rows) continue;
+        const int32_t first = ground->table[level->start + by * level->columns + bx] +
+                              (y & (BLOCK_SIDE - 1)) * BLOCK_PITCH + (x & (BLOCK_SIDE - 1));
         const int fx = s->x[i] & 255, fy = s->y[i] & 255;
         const int weight[4] = {(256 - fx) * (256 - fy), fx * (256 - fy), (256 - fx) * fy, fx * fy};
         int asphalt = 0, paved = 0, paint = -128 * 65536;
         for (int k = 0; k < 4; k++) {
-            const uint32_t at = (y + (k >> 1)) * pitch + x + (k & 1);
+            const int32_t at = first + (k >> 1) * BLOCK_PITCH + (k & 1);
             asphalt += weight[k] * (ground->cover[at] & 15);
             paved += weight[k] * (ground->cover[at] >> 4);
             paint += weight[k] * (int)(ground->texels[at] >> 24);

@@ -4,12 +4,12 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 cdef extern from "_backdrop_types.h" nogil:
     ctypedef struct Level:
-        int32_t start, pitch, width, height
-        int32_t tile_start, tile_pitch, tile_mask, phase_x, phase_y
+        int32_t start, columns, rows, grass, grass_mask, phase_x, phase_y, period
         int32_t light_start, light_pitch, light_width, light_height
 
     ctypedef struct Ground:
         const uint32_t *texels
+        const int32_t *table
         const uint8_t *detail
         const uint8_t *light
         const uint8_t *cover

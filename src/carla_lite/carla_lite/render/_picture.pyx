@@ -40,6 +40,7 @@ cdef class Backdrop:
     def __init__(
         self,
         const uint32_t[::1] texels,
+        const int32_t[::1] table,
         const uint8_t[::1] cover,
         const int32_t[:, ::1] levels,
         const uint8_t[::1] detail,
@@ -48,19 +49,20 @@ cdef class Backdrop:
         const uint32_t[::1] sky,
         const int32_t[:, ::1] sky_levels,
     ):
-        """Takes rows of `Level` (7, 13) and of start, width and height of the panoramas (4, 3)."""
+        """Takes rows of `Level` (7, 12) and of start, width and height of the panoramas (4, 3)."""
         cdef int32_t *row
         cdef int i, k
         memset(&self.shading, 0, sizeof(Shading))
-        self.arrays = (texels, cover, detail, sky)
+        self.arrays = (texels, table, cover, detail, sky)
         self.ground.texels, self.ground.detail = &texels[0], &detail[0]
+        self.ground.table = &table[0]
         self.ground.cover, self.ground.light = &cover[0], NULL
         self.ground.texel_m = texel_m
         self.ground.x_m, self.ground.y_m = origin_m
         self.ground.light_level = 7
         for i in range(7):
             row = <int32_t *> &self.ground.level[i]
-            for k in range(13):
+            for k in range(12):
                 row[k] = levels[i, k]
         self.sky.texels = &sky[0]
         for i in range(4):

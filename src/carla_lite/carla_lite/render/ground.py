@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carla_lite.render._painting import colour, halve
+from carla_lite.render.blocks import PITCH, SIDE, Blocks
 from carla_lite.render.look import Colour, Look
 from carla_lite.render.painting import Painting
 from carla_lite.render.textures import TILE, asphalt_tile, grass_tile, wear_tile
@@ -36,18 +37,20 @@ class Ground:
         texel_m: Side of a texel of the finest level.
         origin_m: x, y of the raster's first corner, CARLA's frame; beyond it grass repeats.
         shape: Rows (y) and columns (x) of the finest level.
-        texels: All levels of the raster and of the grass tile, flat.
-        levels: int32 (LEVELS, 9): start, pitch, width, height of a level; start, pitch and side - 1
-            of its tile (a power of two, with one more row and column); the tile's column and row at
-            the level's first texel.
-        cover: uint8, flat as the finest level: asphalt in the low half of each byte and all paving
-            in the high one, 0 to 15.
+        texels: Blocks of all levels, flat, each `blocks.PITCH` squared.
+        table: int32, where in `texels` the block at each place begins.
+        levels: int32 (LEVELS, 8): where in `table` a level begins, columns and rows of blocks
+            there; where its grass begins, columns of that - 1 (a power of two); column and row of
+            the raster's first texel in the first block; texels after which grass repeats.
+        cover: uint8, flat as the blocks of the finest level, which come first: asphalt in the low
+            half of each byte and all paving in the high one, 0 to 15.
     """
 
     texel_m: float
     origin_m: tuple[float, float]
     shape: tuple[int, int]
     texels: Texels
+    table: NDArray[np.int32]
     levels: NDArray[np.int32]
     cover: NDArray[np.uint8]
 
@@ -75,62 +78,80 @@ class Ground:
         columns, rows = (int(n) for n in size)
         painting = Painting(network, strips, look, rng, (rows, columns), origin, texel_m)
 
-        levels, total = _layout((rows, columns), first)
-        texels = np.empty(total, np.uint32)
-        cover = np.zeros(rows * columns + PADDING, np.uint8)
-        ground = Ground(texel_m, origin, (rows, columns), texels, levels, cover)
-        ground._colour(painting, look)
+        raster, cover = np.empty((rows, columns), np.uint32), np.empty((rows, columns), np.uint8)
+        tile = grass_tile(look)
+        corner = (int(first[0]) << (LEVELS - 1), int(first[1]) << (LEVELS - 1))
+        _colour(painting, look, tile, corner, raster, cover)
         white, yellow = pack(look.white), pack(look.yellow)
+        blocks, levels = Blocks(), np.empty((LEVELS, 8), np.int32)
+        levels[0] = blocks.add(raster, tile, corner, cover)
         for level in range(1, LEVELS):
-            halve(ground.raster(level - 1), ground.raster(level), level == 1, white, yellow)
-            halve(
-                ground._tile(level - 1)[:-1, :-1],
-                ground._tile(level)[:-1, :-1],
-                level == 1,
-                white,
-                yellow,
-            )
-            _close(ground._tile(level))
-        return ground
-
-    def raster(self, level: int) -> Texels:
-        """uint32 (rows, columns), a view of one level."""
-        start, columns, _, rows = (int(n) for n in self.levels[level, :4])
-        return self.texels[start : start + rows * columns].reshape(rows, columns)
+            raster, tile = (_halved(fine, level == 1, white, yellow) for fine in (raster, tile))
+            corner = (corner[0] >> 1, corner[1] >> 1)
+            levels[level] = blocks.add(raster, tile, corner, None)
+        return Ground(
+            texel_m,
+            origin,
+            (rows, columns),
+            np.concatenate(blocks.texels).ravel(),
+            np.array(blocks.table, np.int32) * PITCH**2,
+            levels,
+            np.concatenate(blocks.cover).ravel(),
+        )
 
     def picture(self, level: int) -> NDArray[np.uint8]:
         """uint8 (rows, columns, 3) BGR of one level from 1 on, seen from above, paint mixed in."""
-        raster = self.raster(level)
-        return raster.view(np.uint8).reshape(*raster.shape, 4)[..., :3].copy()
+        start, across, down, _, _, x, y, _ = self.levels[level].tolist()
+        rows, columns = self.shape[0] >> level, self.shape[1] >> level
+        return self._joined(start, across, down)[y : y + rows, x : x + columns]
 
-    def _tile(self, level: int) -> Texels:
-        start, side = int(self.levels[level, 4]), int(self.levels[level, 5])
-        return self.texels[start : start + side * side].reshape(side, side)
+    def grass(self, level: int) -> NDArray[np.uint8]:
+        """uint8 (side, side, 3) BGR of the grass that repeats beyond the raster, from level 1 on;
+        the raster's first texel lies at the column and row that `levels` has."""
+        start, mask = self.levels[level, 3:5].tolist()
+        return self._joined(start, mask + 1, mask + 1)
 
-    def _colour(self, painting: Painting, look: Look) -> None:
-        """Fills the finest level, in bands, so that no more than one band of masks is held."""
-        tile = self._tile(0)
-        tile[:-1, :-1] = grass_tile(look)
-        _close(tile)
-        rows, columns = self.shape
-        raster = self.raster(0)
-        cover = self.cover[: rows * columns].reshape(rows, columns)
-        colours = np.array([pack(c) for c in (look.asphalt, look.sidewalk, look.kerb)], np.uint32)
-        phase_x, phase_y = (int(n) for n in self.levels[0, 7:9])
-        for first in range(0, rows, _BAND_ROWS):
-            part = slice(first, min(rows, first + _BAND_ROWS))
-            colour(
-                raster[part],
-                cover[part],
-                painting.band(first, part.stop - first),
-                tile,
-                asphalt_tile(),
-                wear_tile(),
-                colours,
-                look.paint_wear,
-                phase_x,
-                phase_y + first,
-            )
+    def _joined(self, start: int, across: int, down: int) -> NDArray[np.uint8]:
+        """Puts blocks together: uint8 (rows, columns, 3) BGR."""
+        places = self.table[start : start + across * down] // PITCH**2
+        blocks = self.texels.reshape(-1, PITCH, PITCH)[places, :SIDE, :SIDE]
+        joined = blocks.reshape(down, across, SIDE, SIDE).transpose(0, 2, 1, 3)
+        pixels = np.ascontiguousarray(joined).reshape(down * SIDE, across * SIDE)
+        return pixels.view(np.uint8).reshape(*pixels.shape, 4)[..., :3].copy()
+
+
+def _colour(
+    painting: Painting,
+    look: Look,
+    tile: Texels,
+    corner: tuple[int, int],
+    raster: Texels,
+    cover: NDArray[np.uint8],
+) -> None:
+    """Fills the finest level, in bands, so that no more than one band of masks is held."""
+    rows = len(raster)
+    colours = np.array([pack(c) for c in (look.asphalt, look.sidewalk, look.kerb)], np.uint32)
+    phase_x, phase_y = corner[0] % TILE, corner[1] % TILE
+    for first in range(0, rows, _BAND_ROWS):
+        part = slice(first, min(rows, first + _BAND_ROWS))
+        colour(
+            raster[part],
+            cover[part],
+            painting.band(first, part.stop - first),
+            tile,
+            asphalt_tile(),
+            wear_tile(),
+            colours,
+            look.paint_wear,
+            phase_x,
+            phase_y + first,
+        )
+
+
+def _halved(fine: Texels, has_paint: bool, white: int, yellow: int) -> Texels:
+    coarse = np.empty((fine.shape[0] // 2, fine.shape[1] // 2), np.uint32)
+    halve(fine, coarse, has_paint, white, yellow)
+    return coarse
 
 
 def pack(colour: Colour) -> int:
@@ -146,21 +167,3 @@ def _frame(strips: list[LaneStrip], texel_m: float) -> tuple[NDArray[np.int64], 
     first = np.floor((points.min(axis=0) - _MARGIN_M) / block_m).astype(np.int64)
     last = np.ceil((points.max(axis=0) + _MARGIN_M) / block_m).astype(np.int64)
     return first, (last - first) << (LEVELS - 1)
-
-
-def _layout(shape: tuple[int, int], first: NDArray[np.int64]) -> tuple[NDArray[np.int32], int]:
-    """The table of levels and the number of texels of all of them."""
-    table = np.zeros((LEVELS, 9), np.int32)
-    size = 0
-    for level in range(LEVELS):
-        rows, columns, tile = shape[0] >> level, shape[1] >> level, TILE >> level
-        phase = (first << (LEVELS - 1 - level)) % tile
-        tile_start = size + rows * columns
-        table[level] = (size, columns, columns, rows, tile_start, tile + 1, tile - 1, *phase)
-        size = tile_start + (tile + 1) ** 2
-    return table, size
-
-
-def _close(tile: Texels) -> None:
-    """Repeats the first row and column of a tile after its last."""
-    tile[-1], tile[:, -1] = tile[0], tile[:, 0]

@@ -55,13 +55,14 @@ class Scene:
         self._fine_day, self._sky = fine_day, sky
         self._light: GroundLight | None = None
         self._baked: tuple[float, float] | None = None
-        levels = np.zeros((len(ground.levels), 13), np.int32)
-        levels[:, :9] = ground.levels
+        levels = np.zeros((len(ground.levels), 12), np.int32)
+        levels[:, :8] = ground.levels
         if shadows:
             self._light = GroundLight(ground)
-            levels[:, 9:] = self._light.levels
+            levels[:, 8:] = self._light.levels
         self.backdrop = Backdrop(
             ground.texels,
+            ground.table,
             ground.cover,
             levels,
             detail_tile(),

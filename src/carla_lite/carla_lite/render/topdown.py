@@ -122,7 +122,7 @@ def paint_ground(ground: Ground, view: MapView) -> Picture:
     matrix[:, 2] += matrix[:, :2] @ (np.array(ground.origin_m) + texel_m / 2)
     matrix[:, :2] *= texel_m
     size = (view.width, view.height)
-    tile, phase = _grass(ground, level)
+    tile, phase = ground.grass(level), ground.levels[level, 5:7].astype(float)
     around = matrix.copy()
     around[:, 2] -= matrix[:, :2] @ phase
     picture = cv2.warpAffine(tile, around, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
@@ -135,14 +135,6 @@ def paint_ground(ground: Ground, view: MapView) -> Picture:
         borderMode=cv2.BORDER_TRANSPARENT,
     )
     return np.asarray(picture, np.uint8)
-
-
-def _grass(ground: Ground, level: int) -> tuple[Picture, Floats]:
-    """The tile of grass that repeats beyond a raster, and where in it the first texel lies."""
-    start, pitch, mask, *phase = (int(n) for n in ground.levels[level, 4:9])
-    texels = ground.texels[start : start + pitch * pitch].reshape(pitch, pitch)
-    tile = texels[: mask + 1, : mask + 1].copy().view(np.uint8)
-    return tile.reshape(mask + 1, mask + 1, 4)[..., :3].copy(), np.array(phase, float)
 
 
 def outlines(solids: Solids) -> list[Floats]:
