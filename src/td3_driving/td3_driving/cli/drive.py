@@ -20,11 +20,14 @@ from td3_driving.cli.view import watching
 from td3_driving.launching.plan import first_map
 from td3_driving.ros.topics import namespace_of
 from td3_driving.stopping import stop_on_signals
+from td3_driving.view.video import codec_of
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Runs the command; returns its exit code."""
     settings = _settings(chosen)
+    if chosen.video:
+        codec_of(Path(chosen.video))  # a mistake is told before anything starts
     simulator = Simulator(*chosen.simulator) if chosen.simulator else None
     ends_at = time.monotonic() + 60.0 * chosen.minutes if chosen.minutes else float("inf")
     policy = settings["td3_agent"]["policy"]

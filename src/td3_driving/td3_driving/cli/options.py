@@ -132,9 +132,7 @@ def add_pretrain(commands: Commands) -> None:
     )  # fmt: skip
     parser.add_argument("--batch-size", type=int, help="decisions per update (256; CPU: 64)")
     parser.add_argument("--decisions-per-update", type=int, help="of all worlds (default: 4)")
-    parser.add_argument(
-        "--precision", choices=("float32", "float16", "bfloat16"), help="on a GPU"
-    )
+    parser.add_argument("--precision", choices=("float32", "float16", "bfloat16"), help="on a GPU")
     parser.add_argument("--selections", type=int, help="times policies are scored (default: 9)")
     parser.add_argument("--selection-episodes", type=int, help="of each score (default: 10)")
     parser.add_argument(
@@ -161,9 +159,15 @@ def add_drive(commands: Commands) -> None:
     _common(parser)
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} must be in 0 to 65535")
+    return int(text)
+
+
 def _page(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--port", type=int, help="of the page; 0: any (default: 8770, or any if that is taken)"
+        "--port", type=_port, help="of the page; 0: any (default: 8770, or any if that is taken)"
     )
     parser.add_argument(
         "--host", default="127.0.0.1", help="to serve on; 0.0.0.0 lets others look (default: "

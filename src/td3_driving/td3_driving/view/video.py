@@ -22,6 +22,17 @@ class VideoError(ValueError):
     """The video cannot be written; says why."""
 
 
+def codec_of(file: Path) -> str:
+    """The codec of a file's ending.
+
+    Raises:
+        VideoError: no format has that ending.
+    """
+    if file.suffix not in CODECS:
+        raise VideoError(f"{file} must end with {', '.join(CODECS)}")
+    return CODECS[file.suffix]
+
+
 class Video:
     """A video file; a context manager, which leaves a whole file behind.
 
@@ -35,9 +46,7 @@ class Video:
     """
 
     def __init__(self, file: Path, fps: float, title: str = "") -> None:
-        codec = CODECS.get(file.suffix)
-        if codec is None:
-            raise VideoError(f"{file} must end with {', '.join(CODECS)}")
+        codec = codec_of(file)
         file.parent.mkdir(parents=True, exist_ok=True)
         self._writer = cv2.VideoWriter(
             str(file), cv2.VideoWriter.fourcc(*codec), fps, (WIDTH, HEIGHT)
