@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,14 +42,22 @@ class FleetCar:
         world: Where.
         role: Its role name.
         camera: On the vehicle; None for none.
+        pose: Where it appears; None: on the first spawn point that is free.
 
     Raises:
-        SpawnError: no spawn point is free.
+        SpawnError: someone stands there.
     """
 
-    def __init__(self, world: World, role: str, camera: CameraConfig | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        role: str,
+        camera: CameraConfig | None = None,
+        pose: Pose | None = None,
+    ) -> None:
         self.world = world
-        self._vehicle = _spawn(world, role)
+        places = world.spawn_points if pose is None else [carla_transform(pose)]
+        self._vehicle = _spawn(world, role, places)
         self._camera = 0
         if camera is not None:
             pitch_rad = float(np.radians(camera.pitch_deg))
@@ -153,10 +162,13 @@ def _single(value: float) -> float:
     return float(np.float32(value))
 
 
-def _spawn(world: World, role: str) -> Vehicle:
-    for place in world.spawn_points:
+def _spawn(world: World, role: str, places: Sequence[Transform]) -> Vehicle:
+    for place in places:
         with contextlib.suppress(SpawnError):
             actor = world.spawn(BLUEPRINT, place, {"role_name": role})
             assert isinstance(actor, Vehicle)
             return actor
-    raise SpawnError(f"no spawn point of {world.map_name} is free for {BLUEPRINT}")
+    raise SpawnError(
+        f"no place for {BLUEPRINT} ({role}) among {len(places)} on {world.map_name}; is another "
+        "vehicle standing there?"
+    )

@@ -53,10 +53,9 @@ class FleetWorld:
             self._car = FleetCar(world, "ego_vehicle", self._camera)
         planned = prepared.planner.plan(plan.seed, -1, -1, ROUTE_M)
         self._route = route = Route(planned.points)
-        self._traffic.begin(plan, route)
+        self._traffic.make_way(route, plan.seed)
         start = start_pose(planned.start, plan.start_lateral_m, plan.start_heading_rad)
         self._put(start, plan)
-        self._traffic.started()
         self._gate.reset()
         self._episode, self._step, self._s_m = episode, 0, 0.0
         return self._tick(hits=()), route
@@ -67,13 +66,14 @@ class FleetWorld:
             raise ValueError("a world is driven before its first reset; call reset first")
         command = to_command(steer, acceleration)
         command, _ = self._gate.filter(command, 0.0, self._world.delta_s)
+        self._traffic.act()
         self._car.command(command)
         self._advance()
         self._step += 1
         return self._tick(self._car.hits())
 
     def _put(self, start: Pose, plan: EpisodePlan) -> None:
-        """Puts the vehicle so that it is at its start after the next tick, as CarlaSession does."""
+        """Puts the vehicle so that it is at its start now, as CarlaSession does."""
         assert self._world is not None
         car, speed_mps = self._car, plan.start_speed_mps
         behind = one_tick_before(start, speed_mps, self._world.delta_s)
@@ -87,7 +87,7 @@ class FleetWorld:
                 f"the vehicle did not arrive at its start ({behind.x:.1f}, {behind.y:.1f}) on "
                 f"{self._world.map_name}; is another vehicle standing there?"
             )
-        self._traffic.enter(plan)
+        self._traffic.enter(plan.seed)
         car.place(behind, speed_mps)
         self._advance()
 

@@ -1,5 +1,6 @@
 """An episode in the fleet is the episode of the same plan through the CARLA client, bit for bit."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,14 +35,15 @@ def actions():
     return np.clip(random.normal((0.0, 0.3), (0.35, 0.5), (TICKS, 2)), -1, 1).astype(np.float32)
 
 
-def through_the_client(port, plan, decisions_apart):
-    """What perception and td3_agent get: stacks, states, hits, and the route's points."""
-    gate, stack = CommandGate(GateLimits()), FrameStack(4, decisions_apart)
+def through_the_client(port, plan, task):
+    """What perception and td3_agent get: stacks and ticks, and the route's points."""
+    gate, stack = CommandGate(GateLimits()), FrameStack(4, task.action_repeat)
     with CarlaSession(SessionConfig(port=port, timeout_s=20.0)) as session:
         start = session.reset(
             ResetRequest(
                 plan.seed, plan.map, start_speed_mps=plan.start_speed_mps,
                 start_lateral_m=plan.start_lateral_m, start_heading_rad=plan.start_heading_rad,
+                traffic=task.traffic,
             )
         )  # fmt: skip
         ticks = [start.tick]
@@ -51,33 +53,66 @@ def through_the_client(port, plan, decisions_apart):
             tick = session.tick(Command(command.throttle, command.steer, command.brake))
             ticks.append(tick)
             stacks.append(stack.push(grey_84(tick.image, "bgra8"), first=False))
-    states = [from_odometry(odometry(tick, header(stamp_ns(tick), "map"), "")) for tick in ticks]
-    return stacks, states, [len(tick.collisions) for tick in ticks], start.route
+    return stacks, ticks, start.route
 
 
-@pytest.mark.parametrize(("name", "seed"), [("LiteCircuit_1", 3), ("LiteTown_2", 8)])
-def test_pictures_are_equal_to_the_byte_and_states_to_single_precision(carla_server, name, seed):
-    plan, task = plan_on(name, seed), load_task("lane_keeping")
-    stacks, states, hits, points = through_the_client(carla_server.port, plan, task.action_repeat)
+def assert_same_states(ours, theirs):
+    """Whatever td3_agent reads of a tick, to single precision."""
+    states = [from_odometry(odometry(tick, header(stamp_ns(tick), "map"), "")) for tick in theirs]
+    assert [tick.step for tick in ours] == list(range(TICKS + 1))
+    for tick, state, seen in zip(ours, states, theirs, strict=True):
+        for field in ("x_m", "y_m", "yaw_rad", "speed_mps", "lateral_speed_mps", "yaw_rate_radps"):
+            assert getattr(tick.state, field) == pytest.approx(
+                getattr(state, field), rel=1e-6, abs=1e-6
+            )
+        assert tick.state.stamp_s == pytest.approx(state.stamp_s - states[0].stamp_s, abs=1e-6)
+        assert tick.hits == tuple(hit.other_actor_type for hit in seen.collisions)
+        # The client's route lies a little along or beside ours.
+        assert (tick.gap_m is None) == (seen.gap_m is None)
+        assert tick.gap_m is None or tick.gap_m == pytest.approx(seen.gap_m, abs=0.05)
+        assert tick.light is seen.light
+    # And it was no standing still that was compared.
+    assert abs(states[-1].x_m - states[0].x_m) + abs(states[-1].y_m - states[0].y_m) > 5.0
+
+
+def through_the_fleet(plan, task):
     with FleetWorlds(task, 1, threads=1) as worlds:
         first, route = worlds.reset(0, plan)
-        ticks = [first] + [worlds.step(action[None])[0] for action in actions()]
+        return [first] + [worlds.step(action[None])[0] for action in actions()], route
 
+
+@pytest.mark.parametrize(
+    ("name", "seed", "task"),
+    [
+        ("LiteCircuit_1", 3, load_task("lane_keeping")),
+        ("LiteTown_2", 8, replace(load_task("urban"), action_repeat=2)),
+    ],
+    ids=["alone", "in traffic"],
+)
+def test_pictures_are_equal_to_the_byte_and_states_to_single_precision(
+    carla_server, name, seed, task
+):
+    plan = plan_on(name, seed)
+    stacks, theirs, points = through_the_client(carla_server.port, plan, task)
+    ours, route = through_the_fleet(plan, task)
     assert np.abs(route.points - Route(points).points).max() < 0.02
-    assert [len(tick.hits) for tick in ticks] == hits
-    assert [tick.step for tick in ticks] == list(range(TICKS + 1))
-    for tick, state in zip(ticks, states, strict=True):
-        ours, theirs = tick.state, state
-        for field in ("x_m", "y_m", "yaw_rad", "speed_mps", "lateral_speed_mps", "yaw_rate_radps"):
-            assert getattr(ours, field) == pytest.approx(getattr(theirs, field), rel=1e-6, abs=1e-6)
-        assert ours.stamp_s == pytest.approx(theirs.stamp_s - states[0].stamp_s, abs=1e-6)
-    decisions = range(0, TICKS + 1, task.action_repeat)
-    assert all(np.array_equal(ticks[i].stack, stacks[i]) for i in decisions)
-    # And it was no standing still that was compared.
-    assert (
-        np.hypot(ticks[-1].state.x_m - first.state.x_m, ticks[-1].state.y_m - first.state.y_m) > 5
-    )
-    assert not np.array_equal(ticks[0].stack, ticks[TICKS].stack)
+    assert_same_states(ours, theirs)
+    for i in range(0, TICKS + 1, task.action_repeat):
+        assert np.array_equal(ours[i].stack, stacks[i])
+    assert not np.array_equal(ours[0].stack, ours[TICKS].stack)
+
+
+def test_the_car_ahead_drives_alike(carla_server):
+    """It follows the route, which the client finds to some centimetres only; so does it."""
+    plan, task = plan_on("LiteCircuit_1", 3), load_task("car_following")
+    stacks, theirs, _ = through_the_client(carla_server.port, plan, task)
+    ours, _ = through_the_fleet(plan, task)
+    assert_same_states(ours, theirs)
+    assert ours[0].gap_m is not None
+    assert ours[TICKS].gap_m != pytest.approx(ours[0].gap_m, abs=0.5)
+    for i in range(0, TICKS + 1, task.action_repeat):
+        differences = np.abs(ours[i].stack.astype(int) - stacks[i])
+        assert differences.mean() < 0.1
 
 
 @pytest.mark.parametrize("name", ["LiteCircuit_1", "LiteCircuit_6", "LiteTown_1", "LiteTown_4"])

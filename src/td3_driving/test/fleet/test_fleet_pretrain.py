@@ -1,0 +1,128 @@
+"""Pre-training: repeatable on a CPU, keeps the best, saves when stopped, drives in the graph."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from td3_driving.agent.build import load_driver
+from td3_driving.agent.parameters import AgentParameters
+from td3_driving.cli.main import main
+from td3_driving.fleet.config import PretrainConfig, fleet_parameters
+from td3_driving.fleet.pretrain import Pretraining, pretrain
+from td3_driving.learning.policy_file import load_policy
+from td3_driving.parameters import ParameterError
+
+TINY = {
+    "steps": 72, "training_maps": 1, "learning_starts": 12, "batch_size": 2, "episode_s": 2.0,
+    "replay_capacity": 1000, "selections": 0, "seed": 5,
+}  # fmt: skip
+
+
+def config(worlds=2, threads=1, target_completion_pct=0.0, **changes):
+    parameters = fleet_parameters("cpu", **{**TINY, **changes})
+    return PretrainConfig(parameters, worlds, threads, target_completion_pct)
+
+
+def test_the_same_seed_gives_the_same_run_whatever_the_threads(tmp_path):
+    runs = [pretrain(config(threads=t), tmp_path / str(t)).figures for t in (1, 2)]
+    assert runs[0]["parameters_sha256"] == runs[1]["parameters_sha256"]
+    assert runs[0]["updates"] == runs[1]["updates"] >= 5
+    assert 72 <= runs[0]["steps"] == runs[1]["steps"] < 76
+    other = pretrain(config(seed=6)).figures
+    assert other["parameters_sha256"] != runs[0]["parameters_sha256"]
+
+
+def test_updates_keep_to_the_ratio_that_was_asked_for():
+    result = pretrain(config(worlds=3, decisions_per_update=2, steps=60))
+    decisions = result.figures["steps"] / 2
+    due = (decisions - TINY["learning_starts"]) / 2
+    assert result.figures["updates"] == pytest.approx(due, abs=3)
+
+
+def test_every_decision_is_in_the_replay_once_but_for_those_of_open_segments():
+    run = Pretraining(config(episode_s=1.0, learning_starts=1000))
+    run.run()
+    waiting = sum(stream.waiting for stream in run.trainer.streams)
+    assert run.trainer.replay.stored + waiting == run.trainer.decisions
+    # Episodes of a second: ten decisions each, of which some end early.
+    assert run.status.episodes >= 72 // 2 // 10 - 1
+
+
+def test_a_selection_keeps_the_best_policy_with_what_the_graph_needs_to_know(tmp_path):
+    result = pretrain(config(selections=1, selection_episodes=1), tmp_path)
+    assert [s["candidate"] for s in result.selections] == ["learner", "averaged"]
+    best = max(s["completion_pct"] for s in result.selections)
+    assert result.figures["best_completion_pct"] == pytest.approx(best, abs=0.01)
+
+    policy, info = load_policy(tmp_path / "policy.safetensors")
+    assert info.task["task"] == "lane_keeping"
+    assert info.training["seed"] == TINY["seed"]
+    observation = {
+        "image": np.zeros((4, 84, 84), np.uint8), "vector": np.zeros(53, np.float32)
+    }  # fmt: skip
+    assert np.array_equal(
+        policy.select_action(observation, deterministic=True),
+        result.policy.select_action(observation, deterministic=True),
+    )
+    load_driver(AgentParameters(mode="drive", policy=str(tmp_path)))
+
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert {line["purpose"] for line in lines} == {"train", "select"}
+    assert [line["driver"] for line in lines if line["purpose"] == "select"] == [
+        "learner", "averaged"
+    ]  # fmt: skip
+    assert (tmp_path / "learning_curve.png").exists()
+    assert any((tmp_path / "checkpoints").iterdir())
+
+
+def test_a_target_that_is_reached_ends_the_run():
+    # An untrained policy completes a little of its way: enough for a target of next to nothing.
+    result = pretrain(
+        config(
+            steps=400, selections=1, selection_episodes=1, learning_starts=1000,
+            target_completion_pct=1e-6,
+        )
+    )  # fmt: skip
+    assert result.figures["seconds_to_target"] is not None
+    assert result.figures["steps"] < 80
+
+
+def test_a_run_that_is_stopped_saves_what_it_learned(tmp_path):
+    asked = itertools.count()
+    result = pretrain(config(steps=10**6), tmp_path, stop=lambda: next(asked) >= 12)
+    assert result.figures["interrupted"]
+    assert result.figures["steps"] == pytest.approx(48, abs=4)
+    assert load_policy(tmp_path / "policy.safetensors")[1].training["updates"] > 0
+
+
+@pytest.mark.parametrize(
+    "bad", [{"worlds": 0}, {"threads": -1}, {"target_completion_pct": 101.0}], ids=str
+)
+def test_what_cannot_be_is_refused_by_name(bad):
+    with pytest.raises(ParameterError, match=next(iter(bad))):
+        config(**bad)
+
+
+def test_the_command_trains_tests_and_tells_in_json(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("signal.signal", lambda number, handler: None)
+    status = main(
+        [
+            "pretrain", "--task", "lane_keeping", "--worlds", "2", "--steps", "40", "--seed", "3",
+            "--device", "cpu", "--threads", "1", "--batch-size", "4", "--selections", "0",
+            "--test-episodes", "1", "--out", str(tmp_path / "run"), "--json",
+        ]
+    )  # fmt: skip
+    told = capsys.readouterr()
+    assert status == 0, told.err
+    figures = json.loads(told.out.splitlines()[-1])
+    assert figures["task"] == "lane_keeping"
+    assert 40 <= figures["steps"] < 44
+    assert figures["test"]["episodes"] == 1
+    assert (tmp_path / "run" / "policy.safetensors").exists()
+
+
+def test_the_command_refuses_an_unknown_task(capsys):
+    assert main(["pretrain", "--task", "flying", "--device", "cpu"]) == 2
+    assert "flying" in capsys.readouterr().err
