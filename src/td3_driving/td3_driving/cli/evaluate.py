@@ -129,9 +129,9 @@ def _backend(chosen: argparse.Namespace, stop: StopRequest) -> Iterator[Drive]:
             yield in_process
             return
         # Imported here: without ROS the other way works.
-        from td3_driving.cli.evaluate_graph import GraphBackend
+        from td3_driving.cli.evaluate_graph import graph_backend
 
-        yield leaving.enter_context(GraphBackend(chosen.set, chosen.simulator, stop)).drive
+        yield graph_backend(chosen.set, chosen.simulator, stop)
 
 
 @contextmanager

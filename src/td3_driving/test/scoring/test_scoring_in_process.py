@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -69,6 +71,18 @@ def test_what_was_driven_until_a_stop_is_kept(short_task: str) -> None:
             lambda: len(done) >= 2, done.append,
         )  # fmt: skip
     assert 2 <= len(kept) < 9 and {id(e) for e in kept} == {id(e) for e in done}
+
+
+def test_without_ros_and_the_carla_client_it_drives_all_the_same(short_task: str) -> None:
+    blocked = "import sys; sys.modules.update(rclpy=None, carla=None, td3_driving_msgs=None)"
+    run = "from td3_driving.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{blocked}; {run}", "evaluate", "--in-process", "--policy",
+         "pure_pursuit", "--task", short_task, "--episodes", "1", "--json"],
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["completion_pct"] == 100.0
 
 
 def command(*arguments: str) -> int:
