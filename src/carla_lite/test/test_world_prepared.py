@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from carla_lite.roads import make_map
+from carla_lite.roads import lane_strips, make_map
+from carla_lite.traffic.roadmap import Roadmap
 from carla_lite.world import Image, Rotation, Transform, Vector3, World
 
 
@@ -51,3 +52,19 @@ def test_a_prepared_map_looks_as_one_that_is_loaded_by_itself() -> None:
     assert world.episode_id == episode + 1
     assert world.scene is prepared.scene
     assert np.array_equal(_seen(world), _seen(World("LiteTown02", seed=5)))
+
+
+def test_a_network_is_studied_for_drivers_once() -> None:
+    network = make_map("LiteCircuit_1")
+    assert Roadmap.of(network) is Roadmap.of(network)
+    assert Roadmap.of(network) is not Roadmap.of(make_map("LiteCircuit_1"))
+
+
+def test_strips_of_some_kinds_are_those_among_all() -> None:
+    network = make_map("LiteTown02")
+    chosen = lane_strips(network, 2.0, kinds=("sidewalk",))
+    expected = [strip for strip in lane_strips(network, 2.0) if strip.lane.kind == "sidewalk"]
+    assert len(chosen) == len(expected) > 10
+    for one, other in zip(chosen, expected, strict=True):
+        assert one.lane is other.lane
+        assert np.array_equal(one.centre, other.centre)
