@@ -109,8 +109,8 @@ def add_pretrain(commands: Commands) -> None:
     """pretrain"""
     parser = _command(
         commands, "pretrain", "cli.pretrain", "learn in a fleet of worlds, without ROS",
-        "Many carla_lite worlds in this process teach one policy; a GPU does the learning if there\n"
-        "is one. What it sees, earns and may do is the graph's, so the policy drives there, too.\n"
+        "Many carla_lite worlds in this process teach one policy; a GPU does the learning if\n"
+        "there is one. What it sees, earns and may do is the graph's, so the policy drives there, too.\n"
         "Ctrl-C saves. With --steps on a CPU the same seed gives the same run.",
     )  # fmt: skip
     parser.add_argument("--task", help="name or .yaml file (default: lane_keeping)")
