@@ -183,7 +183,9 @@ def test_weight_shapes_are_those_of_the_networks(agent):
         assert weight_shapes(config) == {name: tuple(w.shape) for name, w in weights.items()}
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     header=st.binary(max_size=300), said=st.text(max_size=40).filter(lambda text: "{" not in text)
 )
