@@ -20,7 +20,7 @@ from td3_driving.nodes.carla_bridge import CarlaBridge
 from td3_driving.parameters import ParameterError
 from td3_driving.ros import topics
 from td3_driving.ros.messages import from_image, from_odometry, from_route, to_ns
-from td3_driving_msgs.msg import VehicleControl
+from td3_driving_msgs.msg import LeadCar, Traffic, VehicleControl
 from td3_driving_msgs.srv import ResetEpisode
 
 TAKEN = (
@@ -250,6 +250,8 @@ def test_events_are_published_with_the_frame_that_counts_them(graph: Graph) -> N
         ({"route_start": 100_000}, "route_start"),
         ({"start_speed_mps": math.nan}, "start_speed_mps"),
         ({"start_lateral_m": math.inf}, "start_lateral_m"),
+        ({"traffic": Traffic(vehicles=9999)}, "Traffic.vehicles is 9999"),
+        ({"traffic": Traffic(lead=[LeadCar()])}, "LeadCar.min_gap_m is 0.0"),
     ],
 )
 def test_a_reset_that_cannot_be_says_why_and_the_next_one_works(
@@ -259,6 +261,17 @@ def test_a_reset_that_cannot_be_says_why_and_the_next_one_works(
     assert not response.success
     assert why in response.message
     assert graph.start(seed=1).episode == 1
+
+
+def test_the_car_ahead_comes_with_the_reset_and_goes_with_the_next(graph: Graph) -> None:
+    lead = LeadCar(
+        min_gap_m=12.0, max_gap_m=25.0, min_speed_mps=2.5, max_speed_mps=5.0, change_s=6.0
+    )
+    first = graph.start(seed=1, traffic=Traffic(lead=[lead]))
+    assert 11.5 < first.gap_m < 25.5
+    gaps = [graph.step(brake=1.0).gap_m for _ in range(60)]
+    assert gaps[-1] > first.gap_m + 3.0  # we stand, it drives on
+    assert graph.start(seed=1).gap_m == -1.0
 
 
 def test_a_reset_that_fails_ends_the_episode(graph: Graph) -> None:

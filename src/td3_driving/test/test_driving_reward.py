@@ -3,7 +3,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from td3_driving.driving import reward
@@ -41,6 +41,7 @@ def test_speed_reward_falls_twice_as_steeply_above_the_target(name: str) -> None
     assert fall == pytest.approx(2.0 * rise)
 
 
+@settings(deadline=None)
 @given(FACTS)
 def test_mul_is_the_measured_formula(f: TickFacts) -> None:
     v = f.speed_along_mps
@@ -50,6 +51,7 @@ def test_mul_is_the_measured_formula(f: TickFacts) -> None:
     assert reward.multiplied(f, CONFIG).total == pytest.approx(expected, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(FACTS)
 def test_add_is_the_measured_formula(f: TickFacts) -> None:
     v = f.speed_along_mps
@@ -59,6 +61,7 @@ def test_add_is_the_measured_formula(f: TickFacts) -> None:
     assert reward.added(f, CONFIG).total == pytest.approx(expected, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(FACTS, st.sampled_from(["mul", "add"]))
 def test_the_named_terms_add_up_to_the_reward(facts: TickFacts, name: str) -> None:
     terms = reward.reward_function(name)(facts, CONFIG)
@@ -67,6 +70,7 @@ def test_the_named_terms_add_up_to_the_reward(facts: TickFacts, name: str) -> No
     assert terms.values["terminal"] == (-1.0 if facts.terminated else 0.0)
 
 
+@settings(deadline=None)
 @given(FACTS, st.sampled_from(["mul", "add"]))
 def test_left_and_right_are_worth_the_same(facts: TickFacts, name: str) -> None:
     function = reward.reward_function(name)
@@ -143,6 +147,7 @@ EVERY_FACT = st.builds(
 NAMES = st.sampled_from(reward.reward_names())
 
 
+@settings(deadline=None)
 @given(EVERY_FACT, NAMES, st.sampled_from([0.0, 0.5]))
 def test_every_reward_is_finite_and_names_the_same_terms_whatever_happens(
     facts: TickFacts, name: str, weight: float
@@ -163,6 +168,7 @@ def test_perfect_driving_beats_every_flaw(name: str) -> None:
     assert total(name, 8.0, 0.0, 0.0) > total(name, 4.0, 0.0, 0.0)
 
 
+@settings(deadline=None)
 @given(FACTS)
 def test_default_is_progress_times_factors(f: TickFacts) -> None:
     v = f.speed_along_mps

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from td3_driving.driving.episodes import map_name
@@ -128,6 +128,7 @@ def test_an_unknown_task_is_refused_with_those_there_are(tmp_path: Path) -> None
         load_task(str(tmp_path / "blob.yaml"))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(FIELDS | st.text(max_size=5), JSON, max_size=4))
 def test_no_content_does_anything_but_make_a_task_or_be_refused(content: dict[str, object]) -> None:
     try:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from td3_driving.driving.infractions import InfractionCounter, collision_kind
@@ -37,6 +37,7 @@ def follow(driver: LeadDriver, seconds: float) -> tuple[list[VehicleState], list
     return states, offsets
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**31 - 1))
 def test_every_seed_starts_within_the_gap_and_keeps_to_its_speeds(seed: int) -> None:
     driver = LeadDriver(LeadCar(), STRAIGHT, seed, s_m=10.0)

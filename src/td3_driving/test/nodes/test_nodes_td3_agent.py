@@ -16,7 +16,7 @@ from td3_driving.learning.policy_file import save_policy
 from td3_driving.nodes.td3_agent import TD3AgentNode
 from td3_driving.parameters import ParameterError
 from td3_driving.ros import topics
-from td3_driving_msgs.msg import Collision, LaneInvasion
+from td3_driving_msgs.msg import Collision, LaneInvasion, Traffic
 
 
 def test_a_run_is_driven_to_its_last_step_and_told_step_by_step(graph) -> None:
@@ -43,6 +43,8 @@ def test_the_reset_asks_for_the_planned_start(graph) -> None:
     )
     assert abs(request.start_lateral_m) <= 0.8 and 0.0 <= request.start_speed_mps <= 8.0
     assert task.index == 1
+    # Lane keeping is driven alone.
+    assert request.traffic == Traffic()
 
 
 def test_every_action_carries_the_stamp_of_its_frame(graph) -> None:
