@@ -110,7 +110,7 @@ def add_pretrain(commands: Commands) -> None:
     parser = _command(
         commands, "pretrain", "cli.pretrain", "learn in a fleet of worlds, without ROS",
         "Many carla_lite worlds in this process teach one policy; a GPU does the learning if\n"
-        "there is one. What it sees, earns and may do is the graph's, so the policy drives there, too.\n"
+        "there is one. What it sees, earns and may do is the graph's, so it drives there, too.\n"
         "Ctrl-C saves. With --steps on a CPU the same seed gives the same run.",
     )  # fmt: skip
     parser.add_argument("--task", help="name or .yaml file (default: lane_keeping)")
