@@ -113,7 +113,9 @@ def test_a_tick_waits_for_every_event_that_its_frame_counts(
         for event in events[topic.name]:
             bench.say(topic, event)
     node = bench.node
-    bench.until(lambda: sum(counts.total() for counts in node._events.values()) == 2)
+    bench.until(
+        lambda: sum(len(at) for events in node._events.values() for at in events.values()) == 2
+    )
     assert node.runner.status.ticks == 2
     bench.say(last, held_back)
     bench.until(lambda: len(bench.heard["episode"]) == 3)
@@ -211,7 +213,7 @@ def test_the_parameters_in_force_can_be_asked_for(graph) -> None:
     service = topics.Service("td3_agent/get_parameters", GetParameters, "")
     request = GetParameters.Request(names=["batch_size", "kind"])
     batch_size, kind = graph.bench.call(service, request).values
-    assert (batch_size.integer_value, kind.string_value) == (2, "circuit")
+    assert (batch_size.integer_value, kind.string_value) == (2, "task")
 
 
 def test_health_tells_a_dead_actor_loudly(graph) -> None:
