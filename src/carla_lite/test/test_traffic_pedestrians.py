@@ -117,6 +117,16 @@ def test_sidewalks_join_to_a_net_that_reaches_every_part_of_a_town() -> None:
     assert 0 < kinds.count(Kind.STREET) <= len(world.network.roads)
 
 
+def test_walkways_are_kept_for_a_map_until_other_posts_stand_on_it() -> None:
+    world = World("LiteTown01")
+    solids = world.static_solids
+    kept = Walkways.of(world.network, solids)
+    assert Walkways.of(world.network, solids.copy()) is kept
+    bare = Walkways.of(world.network, solids[:0])
+    assert all(np.array_equal(a.line, b.line) for a, b in zip(kept.ways, bare.ways, strict=True))
+    assert sum(len(way.posts) for way in kept.ways) > 0 == sum(len(way.posts) for way in bare.ways)
+
+
 def test_ways_keep_to_the_sidewalk_and_go_round_posts() -> None:
     world = World("LiteTown01")
     net = Walkways.build(world.network, world.static_solids)

@@ -69,7 +69,7 @@ class Pedestrians:
         self._world = world
         self._random = random
         self._reckless = reckless
-        self._walkways = Walkways.build(world.network, world.static_solids)
+        self._walkways = Walkways.of(world.network, world.static_solids)
         self._people: list[Pedestrian] = []
         self._mine = np.zeros(0, np.int32)
         self._due_s = 0.0

@@ -21,6 +21,8 @@ SIDE_ACCELERATION_MPS2 = 2.5
 """What drivers allow themselves in curves."""
 CLEARANCE_M = 3.0
 """Ways through a junction whose centres come closer than this must not be driven at once."""
+SPACING_M = 12.0
+"""Between the places where vehicles may start."""
 _MIN_CURVE_MPS = 2.5
 _BEFORE_JUNCTION_M = 0.5
 
@@ -40,6 +42,22 @@ class StopControl(NamedTuple):
     along_m: float
     kind: SignalKind
     signal_id: str
+
+
+class Place(NamedTuple):
+    """Where a vehicle may start.
+
+    Attributes:
+        row: of its lane.
+        along_m: from the lane's start.
+        pose: facing along the lane.
+        crowded: whether one of the map's spawn points is near.
+    """
+
+    row: int
+    along_m: float
+    pose: Transform
+    crowded: bool
 
 
 class Way(NamedTuple):
@@ -71,6 +89,7 @@ class Roadmap:
         bits: for each row in a junction, its own bit among those of the junction; else 0.
         conflicts: for each row, the bits of the lanes that cross it or merge with it.
         goes_on: for each row, whether one can drive on from there for ever.
+        places: where vehicles may start: on lanes between junctions, `SPACING_M` apart.
     """
 
     index: LaneIndex
@@ -79,6 +98,7 @@ class Roadmap:
     bits: tuple[int, ...]
     conflicts: tuple[int, ...]
     goes_on: tuple[bool, ...]
+    places: tuple[Place, ...]
 
     @classmethod
     def of(cls, network: RoadNetwork) -> Roadmap:
@@ -93,7 +113,9 @@ class Roadmap:
         """Works out a network; some 50 ms for a town."""
         index = network.lane_index
         bits, conflicts = _crossings(index)
-        return cls(index, _caps(index), _stops(network, index), bits, conflicts, _goes_on(index))
+        caps, stops, goes_on = _caps(index), _stops(network, index), _goes_on(index)
+        places = _places(index, goes_on, network.spawn_points)
+        return cls(index, caps, stops, bits, conflicts, goes_on, places)
 
     def way(self, lanes: tuple[int, ...]) -> Way:
         """The way through a junction along these rows, none of which is empty."""
@@ -108,21 +130,6 @@ class Roadmap:
         assert junction is not None, "a way leads through a junction"
         return Way(junction, lanes, bits, conflicts, float((turn + np.pi) % (2 * np.pi) - np.pi))
 
-    def places(self, spacing_m: float) -> list[tuple[int, float]]:
-        """Rows and distances where vehicles may start: on lanes between junctions."""
-        index = self.index
-        return [
-            (row, (step + 0.5) * spacing_m)
-            for row, lane in enumerate(index.lanes)
-            if lane.junction_id is None and self.goes_on[row]
-            for step in range(int(float(index.length_m[row]) / spacing_m))
-        ]
-
-    def pose(self, row: int, along_m: float) -> Transform:
-        """A place on a lane, facing along it."""
-        x, y, yaw = self.index.poses([row], [along_m])[0].tolist()
-        return Transform(Vector3(x, y, 0.0), Rotation(0.0, math.degrees(yaw), 0.0))
-
     def choices(self, row: int) -> tuple[int, ...]:
         """Where to go after a lane: nowhere that ends, as long as another way does not."""
         after = self.index.successors[row]
@@ -132,6 +139,23 @@ class Roadmap:
         """float64 (N,), the speeds allowed at distances along lanes."""
         caps: Floats = self.cap_mps[self.index.points_at(rows, along_m)]
         return caps
+
+
+def _places(index: LaneIndex, goes_on: tuple[bool, ...], spawn_points: Floats) -> tuple[Place, ...]:
+    spots = [
+        (row, (step + 0.5) * SPACING_M)
+        for row, lane in enumerate(index.lanes)
+        if lane.junction_id is None and goes_on[row]
+        for step in range(int(float(index.length_m[row]) / SPACING_M))
+    ]
+    poses = index.poses([row for row, _ in spots], [along for _, along in spots])
+    away = poses[:, None, :2] - spawn_points[None, :, :2]
+    crowded = np.any(np.hypot(away[..., 0], away[..., 1]) < SPACING_M / 2, axis=1)
+    places = []
+    for (row, along), (x, y, yaw), near in zip(spots, poses.tolist(), crowded, strict=True):
+        pose = Transform(Vector3(x, y, 0.0), Rotation(0.0, math.degrees(yaw), 0.0))
+        places.append(Place(row, along, pose, bool(near)))
+    return tuple(places)
 
 
 def _goes_on(index: LaneIndex) -> tuple[bool, ...]:

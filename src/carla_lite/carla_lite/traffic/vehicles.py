@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from carla_lite.traffic.driver import Driver
 from carla_lite.traffic.drivers import LOOK_AHEAD_M, PATH_POINTS, Fleet
 from carla_lite.traffic.right_of_way import STOPPED_MPS, RightOfWay
-from carla_lite.traffic.roadmap import Roadmap
+from carla_lite.traffic.roadmap import Place, Roadmap
 from carla_lite.traffic.routes import BEHIND_M, Route
 from carla_lite.world import BLUEPRINTS, SpawnError, Transform, Vector3, World
 from carla_lite.world.bodies import VEHICLE
@@ -27,7 +27,6 @@ GIVE_UP_S = 60.0
 OUT_OF_SIGHT_M = 60.0
 _QUEUE_M = 8.0
 _LOST_M, _LOST_S = 3.0, 20.0
-_SPACING_M = 12.0
 
 KINDS = (
     ("vehicle.tesla.model3", 4), ("vehicle.lincoln.mkz_2020", 4), ("vehicle.audi.a2", 3),
@@ -53,14 +52,10 @@ class Vehicles:
         self._drivers: list[Driver] = []
         self._mine = np.zeros(0, np.int32)
         self._due_s = 0.0
-        places = self.roadmap.places(_SPACING_M)
+        places = list(self.roadmap.places) if count else []
         random.shuffle(places)
         # The recommended spawn points are left to clients, unless there is no other room.
-        crowded = [
-            _is_near(self.roadmap.pose(*place), world.network.spawn_points, _SPACING_M / 2)
-            for place in places
-        ]
-        for _, place in sorted(zip(crowded, places, strict=True), key=lambda each: each[0]):
+        for place in sorted(places, key=lambda each: each.crowded):
             if len(self._drivers) == count:
                 break
             self._try_spawn(place)
@@ -75,16 +70,16 @@ class Vehicles:
         self._look_up_rows()
         return [driver.actor_id for driver in self._drivers]
 
-    def _try_spawn(self, place: tuple[int, float]) -> None:
+    def _try_spawn(self, place: Place) -> None:
         names, weights = zip(*KINDS, strict=True)
         kind = self._random.choices(names, weights)[0]
         color = next(each for each in BLUEPRINTS[kind].attributes if each.name == "color")
         attributes = {"role_name": ROLE, "color": self._random.choice(color.recommended)}
         try:
-            actor = self._world.spawn(kind, self.roadmap.pose(*place), attributes)
+            actor = self._world.spawn(kind, place.pose, attributes)
         except SpawnError:
             return
-        route = Route.begin(self.roadmap, self._random, *place)
+        route = Route.begin(self.roadmap, self._random, place.row, place.along_m)
         route.extend()
         self._drivers.append(Driver(actor.id, 2.0 * actor.bounding_box.extent.x, route))
 
@@ -204,10 +199,10 @@ class Vehicles:
         others[self._mine] = False
         others &= rows["kind"] == VEHICLE
         everyone = np.column_stack([rows["x"], rows["y"]])
-        places = self.roadmap.places(_SPACING_M)
+        places = list(self.roadmap.places)
         self._random.shuffle(places)
         for place in places:
-            spot = self.roadmap.pose(*place)
+            spot = place.pose
             if not _is_near(spot, everyone, 2.0 * driver.length_m) and not _is_near(
                 spot, everyone[others], OUT_OF_SIGHT_M
             ):
@@ -215,7 +210,8 @@ class Vehicles:
         else:
             return
         self._right_of_way.forget(driver)
-        driver.route, driver.still_s = Route.begin(self.roadmap, self._random, *place), 0.0
+        driver.route = Route.begin(self.roadmap, self._random, place.row, place.along_m)
+        driver.still_s = 0.0
         driver.route.extend()
         self._world.set_transform(driver.actor_id, spot)
         self._world.set_target_velocity(driver.actor_id, Vector3())

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from itertools import pairwise
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,17 +58,18 @@ class Walkway:
     line: Floats
     posts: Floats
 
-    def from_node(self, node: int) -> Floats:
-        """The line as seen by someone who starts at that node."""
-        return self.line if node == self.nodes[0] else self.line[::-1]
+    @cached_property
+    def _there(self) -> tuple[Floats, Floats, Floats]:
+        return _frames(self.line)
+
+    @cached_property
+    def _back(self) -> tuple[Floats, Floats, Floats]:
+        return _frames(self.line[::-1])
 
     def track(self, node: int, aside_m: float) -> Floats:
         """float64 (M, 2), half a metre apart: the way from a node for someone who keeps right of
         the middle (CARLA's frame: y to the right of x) and goes round posts."""
-        line = _even(self.from_node(node))
-        ahead = np.gradient(line, axis=0)
-        ahead /= np.maximum(np.hypot(*ahead.T), 1e-9)[:, None]
-        right = np.column_stack([-ahead[:, 1], ahead[:, 0]])
+        line, ahead, right = self._there if node == self.nodes[0] else self._back
         aside = np.full(len(line), aside_m)
         for x, y, radius in self.posts.tolist():
             to_post = np.array([x, y]) - line
@@ -95,8 +98,20 @@ class Walkways:
     at_node: tuple[tuple[int, ...], ...]
 
     @classmethod
+    def of(cls, network: RoadNetwork, solids: Solids) -> Walkways:
+        """As `build`, but worked out again only after other posts than the last time."""
+        posts, known = _posts(solids), _KNOWN.get(network)
+        if known is None or not np.array_equal(known[0], posts):
+            known = _KNOWN[network] = posts, cls._with(network, posts)
+        return known[1]
+
+    @classmethod
     def build(cls, network: RoadNetwork, solids: Solids) -> Walkways:
         """Takes the sidewalks and crosswalks from a road network, and the posts from solids."""
+        return cls._with(network, _posts(solids))
+
+    @classmethod
+    def _with(cls, network: RoadNetwork, posts: Floats) -> Walkways:
         strips = lane_strips(network, step_m=2.0, kinds=_WALKED)
         builder = _Builder([_Sidewalk(strip.centre) for strip in strips])
         for crosswalk in network.crosswalks:
@@ -106,12 +121,16 @@ class Walkways:
         for left, right in _facing(strips):
             middle = len(left.s_m) // 2
             builder.join(Kind.STREET, left.centre[middle], right.centre[middle])
-        return builder.finish(_posts(solids))
+        return builder.finish(posts)
 
     @property
     def sidewalks(self) -> list[int]:
         """Numbers of the ways where people may start."""
         return [number for number, way in enumerate(self.ways) if way.kind is Kind.SIDEWALK]
+
+
+_KNOWN: WeakKeyDictionary[RoadNetwork, tuple[Floats, Walkways]] = WeakKeyDictionary()
+"""Of each network: the posts and the walkways of the last time; a town's take 0.1 s and more."""
 
 
 def _facing(strips: list[LaneStrip]) -> list[tuple[LaneStrip, LaneStrip]]:
@@ -135,6 +154,14 @@ def _even(line: Floats) -> Floats:
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
     places = np.linspace(0.0, along[-1], max(2, int(np.ceil(along[-1] / _STEP_M)) + 1))
     return np.column_stack([np.interp(places, along, line[:, axis]) for axis in (0, 1)])
+
+
+def _frames(line: Floats) -> tuple[Floats, Floats, Floats]:
+    """The line with even points, and for each of them the directions ahead and to the right."""
+    line = _even(line)
+    ahead = np.gradient(line, axis=0)
+    ahead /= np.maximum(np.hypot(*ahead.T), 1e-9)[:, None]
+    return line, ahead, np.column_stack([-ahead[:, 1], ahead[:, 0]])
 
 
 def _posts(solids: Solids) -> Floats:
