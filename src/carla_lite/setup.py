@@ -49,7 +49,7 @@ setup(
         },
     ),
     python_requires=">=3.10",
-    install_requires=["msgpack", "numpy", "opencv-python-headless"],
+    install_requires=["msgpack", "numpy", "opencv-python-headless", "pyyaml"],
     extras_require={"bench": ["carla==0.9.16"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),

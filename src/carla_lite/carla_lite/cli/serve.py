@@ -7,14 +7,24 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from carla_lite import __version__
 from carla_lite.cli.logs import FloodGate
+from carla_lite.faults import (
+    FaultScript,
+    FaultScriptError,
+    FaultySimulation,
+    fault_methods,
+    read_script,
+)
 from carla_lite.roads import OpenDriveError, UnknownMapError, open_map
 from carla_lite.server import CARLA_VERSION, PortInUseError, Server
+from carla_lite.server.simulation import Simulation
 from carla_lite.show.methods import view_methods
-from carla_lite.world import Weather
+from carla_lite.traffic import Traffic
+from carla_lite.world import Weather, World
 from carla_lite.world.weather_presets import SHORT_NAMES, UnknownWeatherError, preset
 
 _DESCRIPTION = f"""\
@@ -70,6 +80,13 @@ def _weather(text: str) -> Weather:
     try:
         return preset(text)
     except UnknownWeatherError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _faults(text: str) -> FaultScript:
+    try:
+        return read_script(text)
+    except (FaultScriptError, OSError) as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
@@ -149,6 +166,13 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="end when the process that started this one ends, however it ends",
     )
+    parser.add_argument(
+        "--faults",
+        type=_faults,
+        metavar="FILE",
+        help="inject the faults of a YAML or JSON script, see carla_lite/faults/script.py: drop, "
+        "freeze, delay, reorder, duplicate or spoil messages, hang, die, refuse, lie, jump",
+    )
     parser.add_argument("--version-string", default=CARLA_VERSION, help=argparse.SUPPRESS)
     parser.add_argument("--version", action="version", version=f"carla-lite {__version__}")
     return parser
@@ -197,6 +221,11 @@ def _run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="carla-lite: %(message)s", stream=sys.stderr)
     logging.getLogger().handlers[0].addFilter(FloodGate())
+    methods = view_methods()
+    simulation: Callable[[World, str, Traffic | None], Simulation] = Simulation
+    if options.faults is not None:
+        methods.include(fault_methods(options.faults))
+        simulation = partial(FaultySimulation, options.faults)
     try:
         server = Server(
             network=open_map(options.map),
@@ -211,7 +240,8 @@ def _run(arguments: Sequence[str]) -> int:
             quality=options.quality,
             weather=options.weather,
             version=options.version_string,
-            more_methods=view_methods(),
+            more_methods=methods,
+            simulation=simulation,
         )
     except (UnknownMapError, OpenDriveError, PortInUseError) as error:
         print(f"carla-lite: {error}", file=sys.stderr)

@@ -35,6 +35,9 @@ _HEADER = struct.Struct("<QQd6f")
 _WORLD = struct.Struct("<QdfiiiI")
 _MAP_CHANGED = 1
 
+WORLD_STATE_BYTES = _HEADER.size + _WORLD.size
+"""Of a world state, before its records."""
+
 
 def pack_header(kind: MessageType, frame: int, elapsed_s: float, transform: Transform) -> bytes:
     """The 48 bytes before every message."""

@@ -112,6 +112,7 @@ class Server:
         network: RoadNetwork | None = None,
         quality: Quality = "high",
         weather: Weather | None = None,
+        simulation: Callable[[World, str, Traffic | None], Simulation] = Simulation,
     ) -> None:
         """Loads the map and opens the ports; serving begins with `serve` or `start`.
 
@@ -130,6 +131,7 @@ class Server:
             network: roads of one's own instead of a map by name.
             quality: of the pictures; "low" takes less time and memory.
             weather: until a client changes it; None for a fine day.
+            simulation: what runs the world, such as one with faults.
 
         Raises:
             UnknownMapError: no such map.
@@ -148,7 +150,7 @@ class Server:
         traffic = None
         if vehicles or pedestrians:
             traffic = Traffic(world, vehicles, pedestrians, seed, reckless=reckless)
-        self.simulation = Simulation(world, version, traffic)
+        self.simulation = simulation(world, version, traffic)
         self._methods = method_table()
         if more_methods is not None:
             self._methods.include(more_methods)
