@@ -51,6 +51,7 @@ setup(
             "perception = td3_driving.nodes.start:perception",
             "td3_agent = td3_driving.nodes.start:td3_agent",
             "control = td3_driving.nodes.start:control",
+            "recorder = td3_driving.nodes.start:recorder",
         ]
     },
 )

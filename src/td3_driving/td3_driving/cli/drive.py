@@ -14,7 +14,7 @@ from td3_driving.agent.shipped import shipped_policies
 from td3_driving.agent.task import DEFAULT_TASK
 from td3_driving.cli.display import RunDisplay
 from td3_driving.cli.graph import Graph, Simulator
-from td3_driving.cli.settings import Settings, change, change_by_text, load_settings
+from td3_driving.cli.settings import Settings, change, change_by_text, load_settings, record_to
 from td3_driving.cli.train import RUNS
 from td3_driving.cli.view import watching
 from td3_driving.launching.plan import first_map
@@ -35,7 +35,7 @@ def run(chosen: argparse.Namespace) -> int:
     title = f"td3-driving drive {policy}"
     with (
         stop_on_signals() as stop,
-        Graph(settings, simulator, lite_map) as graph,
+        Graph(settings, simulator, lite_map, record=record_to(settings, chosen.record)) as graph,
         _watched(chosen, settings, _title(policy)),
     ):
         runner = graph.agent.runner

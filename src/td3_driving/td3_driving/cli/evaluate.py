@@ -113,6 +113,8 @@ def _backend(chosen: argparse.Namespace, stop: StopRequest) -> Iterator[Drive]:
         if chosen.in_process:
             if chosen.simulator:
                 raise ValueError("--in-process drives in this process; leave --simulator out")
+            if chosen.record is not None:
+                raise ValueError("--record writes what the graph says; leave --in-process out")
             from td3_driving.scoring.in_process import InProcess
 
             worlds = leaving.enter_context(InProcess())
@@ -131,7 +133,7 @@ def _backend(chosen: argparse.Namespace, stop: StopRequest) -> Iterator[Drive]:
         # Imported here: without ROS the other way works.
         from td3_driving.cli.evaluate_graph import graph_backend
 
-        yield graph_backend(chosen.set, chosen.simulator, stop)
+        yield graph_backend(chosen.set, chosen.simulator, stop, chosen.record)
 
 
 @contextmanager

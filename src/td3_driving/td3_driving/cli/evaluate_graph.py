@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
 from td3_driving.agent.episode import EpisodeInProgress
+from td3_driving.bags.parameters import RecorderParameters
 from td3_driving.cli.display import RunDisplay
 from td3_driving.cli.graph import Graph, Simulator
-from td3_driving.cli.settings import change_by_text, load_settings
+from td3_driving.cli.settings import change, change_by_text, load_settings
 from td3_driving.driving.episodes import EpisodePlan
 from td3_driving.evaluation.results import DrivenEpisode
 from td3_driving.scoring.lineup import Entrant
@@ -22,7 +24,10 @@ Drive = Callable[
 
 
 def graph_backend(
-    changes: Sequence[str], address: tuple[str, int] | None, stop: StopRequest
+    changes: Sequence[str],
+    address: tuple[str, int] | None,
+    stop: StopRequest,
+    record: str | None = None,
 ) -> Drive:
     """What drives an evaluation through a graph that is started anew for every driver.
 
@@ -30,6 +35,7 @@ def graph_backend(
         changes: Parameters of nodes as "node.name=value".
         address: Of a simulator that runs already; None: a carla_lite for every driver.
         stop: Set by a signal.
+        record: Folder for a bag of every driver; empty for the usual one, None for no bags.
 
     Returns:
         Takes who drives, what (as the driver's parameters say, too), and who may keep one episode's
@@ -43,6 +49,7 @@ def graph_backend(
     for assignment in changes:
         change_by_text(settings, assignment)
     simulator = Simulator(*address) if address else None
+    bags = RecorderParameters(record or "").path
 
     def drive(
         entrant: Entrant, episodes: list[EpisodePlan], keeper: FilmKeeper
@@ -52,6 +59,9 @@ def graph_backend(
         own = {node: dict(values) for node, values in settings.items()}
         own["td3_agent"] = asdict(mine)
         recorder = Recorder(entrant.make(mine.seed))
+        if record is not None:
+            change(own, "recorder", "directory", str(bags / _safe(entrant.name)))
+            change(own, "recorder", "policy", entrant.name)
         driven: list[DrivenEpisode] = []
 
         def over(episode: EpisodeInProgress) -> None:
@@ -59,7 +69,7 @@ def graph_backend(
             if done is not None:
                 driven.append(done)
 
-        with Graph(own, simulator, episodes[0].map) as graph:
+        with Graph(own, simulator, episodes[0].map, record=record is not None) as graph:
             runner = graph.agent.runner
             runner.set_driver(recorder)
             runner.after_episode = over
@@ -68,3 +78,8 @@ def graph_backend(
             return driven, runner.status.faults
 
     return drive
+
+
+def _safe(name: str) -> str:
+    """A driver's name as a folder's."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-") or "driver"

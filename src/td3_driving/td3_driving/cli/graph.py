@@ -24,6 +24,7 @@ from td3_driving.cli.settings import Settings, change, follow
 from td3_driving.nodes.carla_bridge import CarlaBridge
 from td3_driving.nodes.control import Control
 from td3_driving.nodes.perception import Perception
+from td3_driving.nodes.recorder import Recorder
 from td3_driving.nodes.running import initialise_ros, spin
 from td3_driving.nodes.td3_agent import TD3AgentNode
 from td3_driving.ros import topics
@@ -87,6 +88,7 @@ class Graph:
         simulator: A server that runs already; None starts carla_lite.
         lite_map: The map that carla_lite starts with.
         bridge: The bridge's class; a benchmark has one of its own.
+        record: Whether a fifth node writes all of it into a bag.
 
     Raises:
         GraphError, ParameterError, RunFolderError: on entering; nothing is left running.
@@ -101,11 +103,13 @@ class Graph:
         simulator: Simulator | None = None,
         lite_map: str = "LiteCircuit_1",
         bridge: type[CarlaBridge] = CarlaBridge,
+        record: bool = False,
     ) -> None:
         self.settings = settings
         self._given = simulator
         self._lite_map = lite_map
         self._bridge = bridge
+        self._record = record
         self._leaving = ExitStack()
 
     def __enter__(self) -> Graph:
@@ -121,10 +125,15 @@ class Graph:
             task = driving_task(AgentParameters(**settings["td3_agent"]))
             follow(settings, task.action_repeat)
             # First what can be wrong with a user's settings, then what takes time to start.
-            self.agent = self._make(TD3AgentNode, "td3_agent", run_config=settings)
+            driving = {node: values for node, values in settings.items() if node != "recorder"}
+            self.agent = self._make(TD3AgentNode, "td3_agent", run_config=driving)
             leaving.callback(self.agent.destroy_node)
             # A policy comes with the action repeat that it was trained with.
             follow(settings, self.agent.runner.parameters.action_repeat)
+            nodes: list[Node] = [self.agent]
+            if self._record:
+                nodes.append(self._make_recorder())
+                leaving.callback(nodes[-1].destroy_node)
             simulator = self._given or Simulator.start_lite(self._lite_map, seed)
             leaving.callback(simulator.stop)
             change(settings, "carla_bridge", "host", simulator.host)
@@ -135,7 +144,7 @@ class Graph:
             leaving.callback(self.perception.destroy_node)
             self.bridge = self._make(self._bridge, "carla_bridge")
             leaving.callback(self.bridge.destroy_node)
-            for node in (self.agent, self.control, self.perception, self.bridge):
+            for node in (*nodes, self.control, self.perception, self.bridge):
                 self._executor.add_node(node)
             self._leaving = leaving.pop_all()
         return self
@@ -182,6 +191,15 @@ class Graph:
             parameter_overrides=overrides, namespace=self._namespace, use_global_arguments=False,
             **extra,
         )  # fmt: skip
+
+    def _make_recorder(self) -> Recorder:
+        """It is there before whoever publishes, and gone after them."""
+        runner, settings = self.agent.runner, self.settings
+        change(settings, "recorder", "task", runner.task.name)
+        change(settings, "recorder", "action_repeat", runner.task.action_repeat)
+        if not settings["recorder"]["policy"]:
+            change(settings, "recorder", "policy", settings["td3_agent"]["policy"])
+        return self._make(Recorder, "recorder")
 
     @property
     def _namespace(self) -> str:

@@ -46,6 +46,13 @@ def _seeds(text: str) -> range:
     return range(int(first), int(last))
 
 
+def _record(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--record", nargs="?", const="", metavar="DIR",
+        help="write all topics into a bag, rosbag2's MCAP (default: bags/TIME)",
+    )  # fmt: skip
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -102,6 +109,7 @@ def add_train(commands: Commands) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run in --run-dir, or with the newest"
     )
+    _record(parser)
     _common(parser)
 
 
@@ -156,6 +164,7 @@ def add_drive(commands: Commands) -> None:
     _task(parser, "what to drive (default: what the policy learned)")
     parser.add_argument("--map", help="one fixed map")
     _kind(parser)
+    _record(parser)
     _common(parser)
 
 
@@ -243,6 +252,7 @@ def add_evaluate(commands: Commands) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="of what is random in drivers (default: 0)"
     )
+    _record(parser)
     _common(parser)
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from td3_driving.agent.parameters import AgentParameters
+from td3_driving.bags.parameters import RecorderParameters
 from td3_driving.nodes.bridge_parameters import BridgeParameters
 from td3_driving.nodes.control import ControlParameters
 from td3_driving.nodes.perception import PerceptionParameters
@@ -16,6 +17,7 @@ NODES: dict[str, type] = {
     "perception": PerceptionParameters,
     "td3_agent": AgentParameters,
     "control": ControlParameters,
+    "recorder": RecorderParameters,
 }
 
 Settings = dict[str, dict[str, Any]]
@@ -58,6 +60,15 @@ def change_by_text(settings: Settings, assignment: str) -> None:
         )
     current = settings.get(node, {}).get(name)
     change(settings, node, name, from_text(text, current))
+
+
+def record_to(settings: Settings, directory: str | None) -> bool:
+    """Sets where a bag is written, as --record says it; whether one is wanted at all."""
+    if directory is None:
+        return False
+    if directory:
+        change(settings, "recorder", "directory", directory)
+    return True
 
 
 def follow(settings: Settings, action_repeat: int) -> None:

@@ -18,7 +18,7 @@ from td3_driving.agent.run_folder import RunFolderError, read_config
 from td3_driving.agent.runner import Runner
 from td3_driving.cli.display import RunDisplay
 from td3_driving.cli.graph import Graph, Simulator
-from td3_driving.cli.settings import Settings, change, change_by_text, load_settings
+from td3_driving.cli.settings import Settings, change, change_by_text, load_settings, record_to
 from td3_driving.launching.plan import first_map
 from td3_driving.stopping import stop_on_signals
 
@@ -33,7 +33,8 @@ def run(chosen: argparse.Namespace) -> int:
     run_dir = agent["run_dir"]
     simulator = Simulator(*chosen.simulator) if chosen.simulator else None
     with stop_on_signals() as stop:
-        with Graph(settings, simulator, first_map(AgentParameters(**agent))) as graph:
+        lite_map, record = first_map(AgentParameters(**agent)), record_to(settings, chosen.record)
+        with Graph(settings, simulator, lite_map, record=record) as graph:
             console.print(f"run folder: {run_dir}\nwatch: tensorboard --logdir {run_dir}")
             runner = graph.agent.runner
             with RunDisplay(runner, f"td3-driving train, seed {agent['seed']}") as display:

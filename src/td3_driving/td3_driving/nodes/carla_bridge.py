@@ -7,6 +7,7 @@ from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+from rclpy.service_introspection import ServiceIntrospectionState
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from td3_driving.nodes import bridge_messages as messages
@@ -80,7 +81,10 @@ class CarlaBridge(Node):
         }  # fmt: skip
         self._transforms = Transforms(self, parameters)
         topics.VEHICLE_CONTROL.subscription(self, self._on_command)
-        self.create_service(topics.RESET.type, topics.RESET.name, self._on_reset)
+        reset = self.create_service(topics.RESET.type, topics.RESET.name, self._on_reset)
+        reset.configure_introspection(
+            self.get_clock(), topics.RESET_EVENTS.qos, ServiceIntrospectionState.CONTENTS
+        )
         # Wall time: /clock stands still when the simulator does.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._retry = self.create_timer(0.0, self._connect, clock=self._steady)

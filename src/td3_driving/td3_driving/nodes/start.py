@@ -27,6 +27,11 @@ def control() -> int:
     return _run("control")
 
 
+def recorder() -> int:
+    """ros2 run td3_driving recorder"""
+    return _run("recorder")
+
+
 def _run(module: str) -> int:
     try:
         return _main_of(module)()
