@@ -15,6 +15,7 @@ from td3_driving.driving.reward_terms import RewardTerms, TickFacts, average
 from td3_driving.driving.route import Route
 from td3_driving.driving.tasks import DrivingTask
 from td3_driving.driving.termination import AT_FAULT, Ending, EpisodeEnd, EpisodeMonitor
+from td3_driving.driving.vehicle import VehicleState
 from td3_driving.driving.waypoint_noise import WaypointNoise
 from td3_driving.evaluation.records import EpisodeRecord, Infraction
 
@@ -43,7 +44,7 @@ class EpisodeInProgress:
         # Waypoints seen through a GPS's drift change with the episode, the same for the same plan.
         self._noise = WaypointNoise(task.waypoints, assignment.plan.seed)
         state = first.state
-        self._position = route.locate(state.x_m, state.y_m, state.yaw_rad, near_s_m=0.0)
+        self._place(state, near_s_m=0.0)
         plan = assignment.plan
         rules = replace(task.ends, time_limit_s=plan.duration_s, distance_m=plan.distance_m)
         self._monitor = EpisodeMonitor(rules, state, self._position)
@@ -83,7 +84,7 @@ class EpisodeInProgress:
     @property
     def completion(self) -> float:
         """Share of the planned distance driven, in [0, 1]."""
-        return float(np.clip(self._monitor.driven_m / self.planned_m, 0.0, 1.0))
+        return min(max(self._monitor.driven_m / self.planned_m, 0.0), 1.0)
 
     @property
     def at_decision(self) -> bool:
@@ -92,11 +93,8 @@ class EpisodeInProgress:
 
     def see(self) -> Sight:
         """What a driver may look at now. Call it once per decision: the waypoint noise moves on."""
-        state, task = self._tick.state, self._task
-        exact = self.route.waypoints_ahead(
-            state, self._monitor.s_m, task.waypoint_count, task.waypoint_spacing_m
-        )
-        seen = self._noise.apply(exact, state.yaw_rad, self._dt_s * task.action_repeat)
+        state, exact = self._tick.state, self._waypoints
+        seen = self._noise.apply(exact, state.yaw_rad, self._dt_s * self._task.action_repeat)
         return Sight(self._tick.stack, vector(state, self._steer, seen), state, exact)
 
     def advance(self, tick: Tick, steer: float, last: bool = False) -> StepReport:
@@ -109,9 +107,8 @@ class EpisodeInProgress:
         self._dt_s = round(tick.state.stamp_s - self._tick.state.stamp_s, 6)
         self._tick = tick
         state = tick.state
-        position = self._position = self.route.locate(
-            state.x_m, state.y_m, state.yaw_rad, near_s_m=self._monitor.s_m
-        )
+        self._place(state, near_s_m=self._monitor.s_m)
+        position = self._position
         light = self._light_of(tick)
         queueing = tick.gap_m is not None and tick.gap_m < _QUEUE_M
         ending = self._monitor.update(
@@ -154,6 +151,14 @@ class EpisodeInProgress:
         for name, value in terms.values.items():
             self.term_sums[name] = self.term_sums.get(name, 0.0) + value
         return self._report(terms)
+
+    def _place(self, state: VehicleState, near_s_m: float) -> None:
+        """Works out where the vehicle is, and what of its route lies ahead."""
+        route, task = self.route, self._task
+        self._position = route.locate(state.x_m, state.y_m, state.yaw_rad, near_s_m)
+        self._waypoints = route.waypoints_ahead(
+            state, self._position.s_m, task.waypoint_count, task.waypoint_spacing_m
+        )
 
     def _light_of(self, tick: Tick) -> Light:
         """The light in force, as far as lights count."""
@@ -204,9 +209,6 @@ class EpisodeInProgress:
             terminated=ending is not None and ending.terminated,
             truncated=ending is not None and ending.truncated,
             reason=ending.reason.value if ending is not None else "",
-            waypoints=self.route.waypoints_ahead(
-                self._tick.state, position.s_m, self._task.waypoint_count,
-                self._task.waypoint_spacing_m,
-            ),
+            waypoints=self._waypoints,
             infractions=tuple(self._begun),
         )  # fmt: skip

@@ -46,7 +46,7 @@ def vector(
     result[0] = _clip(state.speed_mps / _SPEED_SCALE_MPS)
     result[1] = _clip(state.yaw_rate_radps)
     result[2] = _clip(last_steer)
-    result[3:] = np.clip(waypoints.ravel() / _WAYPOINT_SCALE_M, -_CLIP, _CLIP)
+    result[3:] = np.minimum(np.maximum(waypoints.ravel() / _WAYPOINT_SCALE_M, -_CLIP), _CLIP)
     return result
 
 

@@ -46,6 +46,7 @@ def pure_pursuit(
     state: VehicleState,
     waypoints: NDArray[np.float32],
     config: PurePursuitConfig | None = None,
+    target_speed_mps: float | None = None,
 ) -> tuple[float, float]:
     """Steer along the arc to a point ahead, slowly enough for the bends in sight.
 
@@ -53,6 +54,7 @@ def pure_pursuit(
         state: Motion of the vehicle; its origin is taken as the middle of the rear axle.
         waypoints: (n, 2) in the body frame, n >= 3, nearest first, in metres.
         config: None: the defaults.
+        target_speed_mps: In place of the configuration's.
 
     Returns:
         (steer, acceleration), each in [-1, 1]; steer is positive to the right.
@@ -62,15 +64,17 @@ def pure_pursuit(
     """
     config = config or PurePursuitConfig()
     require_waypoints(waypoints)
-    path = np.concatenate((np.zeros((1, 2)), waypoints.astype(np.float64)))
-    chords = np.diff(path, axis=0)
+    path = np.zeros((len(waypoints) + 1, 2))
+    path[1:] = waypoints
+    chords = path[1:] - path[:-1]
     lengths = np.hypot(chords[:, 0], chords[:, 1])
     if len(waypoints) < 3 or lengths[1:].max() < 1e-6:
         raise ValueError(
             f"pure pursuit needs 3 or more waypoints that differ, got {len(waypoints)}; waypoint "
             "mode 'none' hides the route, which leaves it nothing to follow"
         )
-    distance = np.concatenate(([0.0], np.cumsum(lengths)))
+    distance = np.zeros(len(path))
+    lengths.cumsum(out=distance[1:])
     lookahead = max(config.min_lookahead_m, config.lookahead_s * state.speed_mps)
     x = float(np.interp(lookahead, distance, path[:, 0]))
     y = float(np.interp(lookahead, distance, path[:, 1]))
@@ -79,7 +83,8 @@ def pure_pursuit(
     steer = min(max(-wheel_rad / config.max_wheel_angle_rad, -1.0), 1.0)
 
     speed_limit = _speed_limit(chords[1:], lengths[1:], distance[2:-1], abs(curvature), config)
-    acceleration = config.speed_gain * (speed_limit - state.speed_mps)
+    target = config.target_speed_mps if target_speed_mps is None else target_speed_mps
+    acceleration = config.speed_gain * (min(target, speed_limit) - state.speed_mps)
     return steer, min(max(acceleration, -1.0), 1.0)
 
 
@@ -99,9 +104,12 @@ def _speed_limit(
         curvature_here: Of the arc being driven, 1/m.
         config: Limits.
     """
-    heading = np.unwrap(np.arctan2(chords[:, 1], chords[:, 0]))
-    curvature = np.abs(np.diff(heading)) / np.maximum(0.5 * (lengths[1:] + lengths[:-1]), 1e-6)
+    heading = np.arctan2(chords[:, 1], chords[:, 0])
+    turn = np.abs(heading[1:] - heading[:-1])
+    if turn.max() >= math.pi:
+        turn = np.abs(np.diff(np.unwrap(heading)))
+    curvature = turn / np.maximum(0.5 * (lengths[1:] + lengths[:-1]), 1e-6)
     in_bend = config.max_lateral_mps2 / np.maximum(curvature, 1e-6)
     before_bend = in_bend + 2.0 * config.comfortable_brake_mps2 * distance
     here = config.max_lateral_mps2 / max(curvature_here, 1e-6)
-    return min(config.target_speed_mps, math.sqrt(min(float(before_bend.min()), here)))
+    return math.sqrt(min(float(before_bend.min()), here))

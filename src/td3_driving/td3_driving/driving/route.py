@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -81,6 +82,11 @@ class Route:
         self._chords = np.diff(self._points, axis=0)
         self._chord_m = np.maximum(np.hypot(self._chords[:, 0], self._chords[:, 1]), 1e-9)
         self._units = self._chords / self._chord_m[:, None]
+        # For the search, which has many small parts: x and y each in one piece.
+        self._xy = np.ascontiguousarray(self._points.T)
+        self._ux, self._uy = np.ascontiguousarray(self._units.T)
+        self._last: tuple[tuple[float, float, float, float | None] | None, RoutePosition | None]
+        self._last = None, None
         # The tangent is taken over a metre to either side, so that a route sampled every 2 m turns
         # as smoothly as the road it stands for. Unwrapped, so that it never jumps at the seam.
         reach, i = round(1.0 / _STEP_M), np.arange(count + 1)
@@ -111,14 +117,24 @@ class Route:
             The position; before the start and past the end, ``s_m`` stays at that end and
             ``lateral_m`` is measured from the straight extension.
         """
+        # In a fleet the world and the episode ask for the same place, one after the other.
+        asked = (x_m, y_m, yaw_rad, near_s_m)
+        last_asked, answer = self._last
+        if answer is None or asked != last_asked:
+            answer = self._locate(*asked)
+            self._last = asked, answer
+        return answer
+
+    def _locate(
+        self, x_m: float, y_m: float, yaw_rad: float, near_s_m: float | None
+    ) -> RoutePosition:
         first, last = 0, len(self._chords)
         if near_s_m is not None:
             first = int((near_s_m - _SEARCH_BACK_M) / self._step_m)
             first = min(max(first, 0), last - 1)
             last = min(max(int((near_s_m + _SEARCH_AHEAD_M) / self._step_m) + 1, first + 1), last)
-        dx = x_m - self._points[first:last, 0]
-        dy = y_m - self._points[first:last, 1]
-        ux, uy = self._units[first:last, 0], self._units[first:last, 1]
+        dx, dy = x_m - self._xy[0, first:last], y_m - self._xy[1, first:last]
+        ux, uy = self._ux[first:last], self._uy[first:last]
         along = np.minimum(np.maximum(dx * ux + dy * uy, 0.0), self._chord_m[first:last])
         gap_x, gap_y = dx - along * ux, dy - along * uy
         k = int((gap_x * gap_x + gap_y * gap_y).argmin())
@@ -150,8 +166,8 @@ class Route:
             (count, 2) float32 x (forward), y (left) in metres. Past the end of the route its last
             heading is extended straight.
         """
-        at = (s_m + spacing_m * np.arange(1, count + 1)) / self._step_m
-        i = np.clip(at.astype(np.intp), 0, len(self._chords) - 1)
+        at = (s_m + _spaced(count, spacing_m)) / self._step_m
+        i = np.minimum(np.maximum(at.astype(np.intp), 0), len(self._chords) - 1)
         ahead = self._points[i] + (at - i)[:, None] * self._chords[i]
         dx, dy = ahead[:, 0] - state.x_m, ahead[:, 1] - state.y_m
         cos, sin = math.cos(state.yaw_rad), math.sin(state.yaw_rad)
@@ -198,3 +214,9 @@ class Route:
     def _heading_at(self, i: int, fraction: float) -> float:
         start, end = float(self._heading_rad[i]), float(self._heading_rad[i + 1])
         return start + fraction * (end - start)
+
+
+@lru_cache(maxsize=16)
+def _spaced(count: int, spacing_m: float) -> NDArray[np.float64]:
+    """(count,) distances from one spacing on; not to be written to."""
+    return np.float64(spacing_m) * np.arange(1.0, count + 1.0)

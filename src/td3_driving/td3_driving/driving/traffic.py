@@ -6,7 +6,7 @@ The same logic drives it through the CARLA client and in fleets of worlds.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +96,7 @@ class LeadDriver:
         gap_m = float(random.uniform(config.min_gap_m, config.max_gap_m))
         # As many as the longest episodes take; after them the last one stays.
         self._speeds = random.uniform(config.min_speed_mps, config.max_speed_mps, 128)
+        self._chosen_at = np.arange(float(len(self._speeds)))
         self._change_s = config.change_s
         self._route = route
         self._pursuit = PurePursuitConfig()
@@ -110,7 +111,7 @@ class LeadDriver:
     def speed_mps(self, time_s: float) -> float:
         """What it aims at, by the time since the episode's start: from one speed to the next."""
         at = max(time_s, 0.0) / self._change_s
-        return float(np.interp(at, np.arange(len(self._speeds)), self._speeds))
+        return float(np.interp(at, self._chosen_at, self._speeds))
 
     def act(self, state: VehicleState, time_s: float) -> tuple[float, float]:
         """Steer and acceleration for the next tick, each in [-1, 1]; steer is + to the right.
@@ -122,8 +123,7 @@ class LeadDriver:
         route = self._route
         self.s_m = route.locate(state.x_m, state.y_m, state.yaw_rad, near_s_m=self.s_m).s_m
         ahead = route.waypoints_ahead(state, self.s_m, _WAYPOINTS, _SPACING_M)
-        config = replace(self._pursuit, target_speed_mps=self.speed_mps(time_s))
-        return pure_pursuit(state, ahead, config)
+        return pure_pursuit(state, ahead, self._pursuit, self.speed_mps(time_s))
 
 
 def gap_ahead(

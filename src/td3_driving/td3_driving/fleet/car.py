@@ -138,12 +138,15 @@ class FleetCar:
         """(n, 5) x, y, yaw, half length, half width of the other vehicles and pedestrians."""
         rows = self.world.population.rows.rows
         kinds = rows["kind"]
-        rows = rows[((kinds == VEHICLE) | (kinds == WALKER)) & (rows["id"] != self.id)]
-        centre, half, yaw = rows["centre"], rows["half"], rows["yaw"]
+        at = np.flatnonzero(((kinds == VEHICLE) | (kinds == WALKER)) & (rows["id"] != self.id))
+        centre, yaw = rows["centre"][at], rows["yaw"][at]
         cos, sin = np.cos(yaw), np.sin(yaw)
-        x = rows["x"] + cos * centre[:, 0] - sin * centre[:, 1]
-        y = rows["y"] + sin * centre[:, 0] + cos * centre[:, 1]
-        return np.column_stack([x, -y, -yaw, half[:, 0], half[:, 1]])
+        out = np.empty((len(at), 5))
+        out[:, 0] = rows["x"][at] + cos * centre[:, 0] - sin * centre[:, 1]
+        out[:, 1] = -(rows["y"][at] + sin * centre[:, 0] + cos * centre[:, 1])
+        out[:, 2] = -yaw
+        out[:, 3:] = rows["half"][at, :2]
+        return out
 
     @property
     def _record(self) -> np.void:
