@@ -72,6 +72,7 @@ class Pedestrians:
         self._walkways = Walkways.of(world.network, world.static_solids)
         self._people: list[Pedestrian] = []
         self._mine = np.zeros(0, np.int32)
+        self._ids = np.zeros(0, np.uint32)
         self._due_s = 0.0
         sidewalks = self._walkways.sidewalks
         for _ in range(_TRIES * count if sidewalks else 0):
@@ -181,17 +182,18 @@ class Pedestrians:
 
     def _look_up_rows(self) -> None:
         """Finds the walkers among the bodies again, and forgets those which a client destroyed."""
-        bodies = self._world.population.bodies
-        if len(self._mine) == len(self._people) and all(
-            row < len(bodies) and bodies[row].id == person.actor_id
-            for row, person in zip(self._mine.tolist(), self._people, strict=True)
+        ids = self._world.population.rows.rows["id"]
+        if len(self._mine) == len(self._people) and (
+            not len(self._mine)
+            or (self._mine[-1] < len(ids) and np.array_equal(ids[self._mine], self._ids))
         ):
             return
-        row_of = {body.id: row for row, body in enumerate(bodies)}
+        row_of = {actor_id: row for row, actor_id in enumerate(ids.tolist())}
         kept = np.array([each.actor_id in row_of for each in self._people], bool)
         self._people = [each for each in self._people if each.actor_id in row_of]
         self._goals, self._last = self._goals[kept], self._last[kept]
         self._mine = np.array([row_of[each.actor_id] for each in self._people], np.int32)
+        self._ids = ids[self._mine]
 
     def _choose(self, person: Pedestrian) -> None:
         """Goes on from the end of a way, and back only where nothing else is left."""
