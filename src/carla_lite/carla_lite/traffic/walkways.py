@@ -29,6 +29,8 @@ _BODY_M = 0.35
 _DETOUR_M = 0.8
 _WIDEST_M = 0.6
 """Posts are thinner than this; what is wider does not stand on sidewalks."""
+_BESIDE_M = 1.5
+"""Posts this far from the middle of a way may stand in it."""
 _EYE_LEVEL_M = 1.9
 _SHORTEST_M = 30.0
 """Streets shorter than this are crossed at their ends only."""
@@ -177,10 +179,12 @@ def _posts(solids: Solids) -> Floats:
 
 def _on(line: Floats, posts: Floats) -> Floats:
     """Those posts which stand on a way."""
+    low, high = line.min(axis=0) - _BESIDE_M, line.max(axis=0) + _BESIDE_M
+    posts = posts[((posts[:, :2] > low) & (posts[:, :2] < high)).all(axis=1)]
     if not len(posts):
         return posts
     away = np.hypot(*(posts[:, None, :2] - _even(line)[None]).transpose(2, 0, 1)).min(axis=1)
-    return posts[away < 1.5]
+    return posts[away < _BESIDE_M]
 
 
 @dataclass(eq=False)
@@ -200,6 +204,12 @@ class _Builder:
         self._nodes: list[Floats] = []
         self._sidewalks = sidewalks
         self._crossings: list[tuple[Kind, tuple[int, int], Floats]] = []
+        # All pieces of all sidewalks, one after the other: where each starts and leads, and whose.
+        steps = [np.diff(sidewalk.line, axis=0) for sidewalk in sidewalks]
+        none = [np.zeros((0, 2))]
+        self._starts = np.concatenate(none + [sidewalk.line[:-1] for sidewalk in sidewalks])
+        self._steps = np.concatenate(none + steps)
+        self._firsts = np.cumsum([0] + [len(each) for each in steps])
         for sidewalk in sidewalks:
             length = float(sidewalk.along()[-1])
             sidewalk.cuts.append((0.0, self._node(sidewalk.line[0])))
@@ -229,17 +239,19 @@ class _Builder:
 
     def _foot(self, place: Floats) -> tuple[_Sidewalk, float, Floats] | None:
         """The nearest place on a sidewalk: which, how far along, where."""
-        best: tuple[float, _Sidewalk, float, Floats] | None = None
-        for sidewalk in self._sidewalks:
-            a, step = sidewalk.line[:-1], np.diff(sidewalk.line, axis=0)
-            share = ((place - a) * step).sum(axis=1) / (step * step).sum(axis=1)
-            feet = a + np.clip(share, 0.0, 1.0)[:, None] * step
-            away = np.hypot(*(feet - place).T)
-            k = int(np.argmin(away))
-            if away[k] < _REACH_M and (best is None or away[k] < best[0]):
-                along = float(sidewalk.along()[k] + math.dist(sidewalk.line[k], feet[k]))
-                best = float(away[k]), sidewalk, along, feet[k]
-        return None if best is None else best[1:]
+        a, step = self._starts, self._steps
+        if not len(a):
+            return None
+        share = ((place - a) * step).sum(axis=1) / (step * step).sum(axis=1)
+        feet = a + np.clip(share, 0.0, 1.0)[:, None] * step
+        away = np.hypot(*(feet - place).T)
+        nearest = int(np.argmin(away))
+        if away[nearest] >= _REACH_M:
+            return None
+        number = int(np.searchsorted(self._firsts, nearest, side="right")) - 1
+        sidewalk, k = self._sidewalks[number], nearest - int(self._firsts[number])
+        along = float(sidewalk.along()[k] + math.dist(sidewalk.line[k], feet[nearest]))
+        return sidewalk, along, feet[nearest]
 
     def finish(self, posts: Floats) -> Walkways:
         ways = []

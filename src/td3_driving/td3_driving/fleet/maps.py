@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from carla_lite.roads import RoadNetwork
+from carla_lite.traffic import Traffic as ScriptedTraffic
 from carla_lite.world import World
 from td3_driving.driving.frames import mirror_points, pose_from_carla
 from td3_driving.driving.routing import Place, RoutePlanner
@@ -29,10 +30,11 @@ class MapStore:
     Args:
         keep: Maps to keep; about 15 MB each.
         threads: How many are prepared at the same time.
+        traffic: Whether scripted traffic will drive and walk on them.
     """
 
-    def __init__(self, keep: int = 32, threads: int = 1) -> None:
-        self._keep = keep
+    def __init__(self, keep: int = 32, threads: int = 1, traffic: bool = False) -> None:
+        self._keep, self._traffic = keep, traffic
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="maps")
         self._maps: OrderedDict[str, Future[PreparedMap]] = OrderedDict()
 
@@ -55,17 +57,19 @@ class MapStore:
 
     def _future(self, name: str) -> Future[PreparedMap]:
         if name not in self._maps:
-            self._maps[name] = self._pool.submit(_prepare, name)
+            self._maps[name] = self._pool.submit(_prepare, name, self._traffic)
         self._maps.move_to_end(name)
         while len(self._maps) > self._keep:
             self._maps.popitem(last=False)[1].cancel()
         return self._maps[name]
 
 
-def _prepare(name: str) -> PreparedMap:
+def _prepare(name: str, traffic: bool) -> PreparedMap:
     world = World(name)
     planner = planner_of(world.network)
-    world.twin()  # works out all that twins share
+    twin = world.twin()  # works out all that twins share
+    if traffic:
+        ScriptedTraffic(twin, 0, 0)  # the same for what it knows of a map
     return PreparedMap(world, planner)
 
 

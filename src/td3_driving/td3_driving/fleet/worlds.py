@@ -49,7 +49,8 @@ class FleetWorlds:
             raise ValueError(f"{count} worlds and {threads} threads; use at least one world")
         self.task = task
         threads = min(threads or len(os.sched_getaffinity(0)), count)
-        self.maps = MapStore(max(keep_maps, count + 4), max(1, threads // 4))
+        scripted = task.traffic.vehicles + task.traffic.pedestrians > 0
+        self.maps = MapStore(max(keep_maps, count + 4), max(1, threads // 4), scripted)
         camera = camera or CameraConfig()
         self._worlds = [FleetWorld(task, camera, self.maps) for _ in range(count)]
         self._pool = ThreadPoolExecutor(threads, "worlds") if threads > 1 else None
