@@ -30,6 +30,8 @@ setup(
             "evaluation/report/page.html",
             "evaluation/report/page.css",
             "view/*.html",
+            "bags/report.html",
+            "bags/report.css",
         ]
     },
     python_requires=">=3.10,<3.13",

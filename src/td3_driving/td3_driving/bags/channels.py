@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
 from rclpy.qos import QoSProfile
@@ -87,7 +88,7 @@ def _typestore() -> Typestore:
             f"{OURS}/{file.stem}_Request[<=1] request\n{OURS}/{file.stem}_Response[<=1] response\n"
         )
     store = get_typestore(Stores.ROS2_JAZZY)
-    types = {}
+    types: dict[str, Any] = {}
     for stem, text in texts.items():
         types |= get_types_from_msg(text, f"{OURS}/msg/{stem}")
     store.register(types)

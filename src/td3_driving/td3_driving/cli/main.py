@@ -21,6 +21,7 @@ examples:
   td3-driving drive --policy runs/NAME      watch what it learned
   td3-driving evaluate --policy runs/NAME --map-seeds 700000:700020 --episodes 20
   td3-driving evaluate --policy pure_pursuit --kind town
+  td3-driving drive --record bags/one; td3-driving replay bags/one --policy runs/NAME
   td3-driving doctor                        is the learner wired as it should be?
   td3-driving bench learner --against sb3   how fast it learns, beside others
 
@@ -31,7 +32,7 @@ examples:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     # Imported here so that --help and mistakes are answered without loading torch and ROS.
-    from td3_driving.cli import options
+    from td3_driving.cli import bag_options, options
 
     top = argparse.ArgumentParser(
         prog="td3-driving", description=DESCRIPTION, epilog=EXAMPLES,
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_drive(commands)
     options.add_view(commands)
     options.add_evaluate(commands)
+    bag_options.add_replay(commands)
     options.add_policy(commands)
     options.add_doctor(commands)
     options.add_bench(commands)
