@@ -94,7 +94,7 @@ class FaultySimulation(Simulation):
 
 
 def fault_methods(script: FaultScript) -> MethodTable:
-    """The methods that refuse and lie by the script, and `lite_faults`, which tells the truth."""
+    """The methods that refuse and lie by the script, and two that tell the truth."""
     table = MethodTable()
 
     @table.method()
@@ -128,6 +128,16 @@ def fault_methods(script: FaultScript) -> MethodTable:
     def lite_faults(simulation: Simulation) -> Wire:
         """[name, how often it was injected] of every fault of the script, in its order."""
         return [[fault.name, script.injected[i]] for i, fault in enumerate(script.faults)]
+
+    @table.method()
+    def lite_applied(simulation: Simulation) -> Wire:
+        """[frame, [[role, throttle, steer, brake, speed in m/s] of each vehicle]], as applied."""
+        rows = []
+        for vehicle in simulation.world.population.vehicles:
+            role, applied = vehicle.attributes.get("role_name", ""), vehicle.control
+            pedals = applied.throttle, applied.steer, applied.brake
+            rows.append([role, *pedals, vehicle.speed_mps])
+        return [simulation.world.frame, rows]
 
     def _refuse(description: Wire) -> None:
         wanted = codec.decode_description(description).type_id

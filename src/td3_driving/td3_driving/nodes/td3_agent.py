@@ -15,6 +15,7 @@ from std_srvs.srv import SetBool, Trigger
 from td3_driving.agent.build import load_driver, make_runner
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.types import Drive, Finished, Reply, Reset, StepReport, Tick
+from td3_driving.driving.plausibility import PlausibilityCheck
 from td3_driving.driving.route import Route
 from td3_driving.learning.errors import LearningError
 from td3_driving.ros import topics
@@ -74,6 +75,7 @@ class TD3AgentNode(Node):
             "lane_invasion": defaultdict(list),
         }
         self._waiting: dict[int, dict[str, Any]] = {}
+        self._plausibility = PlausibilityCheck()
         self._route: tuple[int, Route] | None = None
         self._driving: int | None = None
         self._last_step: int | None = None
@@ -193,6 +195,13 @@ class TD3AgentNode(Node):
             frame.episode, frame.step, parts["observation"], parts["odometry"], hits,
             *from_frame(frame),
         )  # fmt: skip
+        if frame.step == 0:
+            self._plausibility.reset()
+        implausible = self._plausibility.fault(tick.state, tick.stack[-1])
+        if implausible:
+            self.get_logger().error(f"{implausible}: the episode is cut off")
+            self._do(self.runner.fault(implausible))
+            return
         if frame.step == 0:
             assert self._route is not None
             reply: Reply = self.runner.begin(tick, self._route[1])
