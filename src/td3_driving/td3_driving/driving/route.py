@@ -192,9 +192,9 @@ class Route:
         """
         first = min(max(int(s_m / self._step_m), 0), len(self._chords))
         last = min(int((s_m + reach_m) / self._step_m) + 1, len(self._chords))
-        part = self._points[first : max(last, first) + 1]
-        gaps = points[:, None, :] - part[None, :, :]
-        squared = np.einsum("nmk,nmk->nm", gaps, gaps)
+        part = slice(first, max(last, first) + 1)
+        dx, dy = points[:, :1] - self._xy[0, part], points[:, 1:] - self._xy[1, part]
+        squared = dx * dx + dy * dy
         nearest = squared.argmin(axis=1)
         distance = np.sqrt(squared[np.arange(len(points)), nearest])
         return (first + nearest) * self._step_m, distance

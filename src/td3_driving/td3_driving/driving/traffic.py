@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,18 +151,18 @@ def gap_ahead(
     """
     if others.ndim != 2 or others.shape[1] != 5:
         raise ValueError(f"others have shape {others.shape}; expected (n, 5)")
-    if not np.isfinite(others).all():
+    rows = others.tolist()
+    if not all(map(math.isfinite, chain.from_iterable(rows))):
         raise ValueError("the place of another vehicle is not finite; check the simulator")
     # Most are far away.
     x, y, _ = route.pose_at(s_m)
-    near = np.hypot(others[:, 0] - x, others[:, 1] - y) < _REACH_M + 10.0
-    others = others[near]
-    if not len(others):
+    near = [row for row in rows if math.hypot(row[0] - x, row[1] - y) < _REACH_M + 10.0]
+    if not near:
         return None
-    at_m, beside_m = route.ahead(others[:, :2], s_m, _REACH_M)
+    at_m, beside_m = route.ahead(np.array(near)[:, :2], s_m, _REACH_M)
     best = math.inf
     for (_, _, yaw, length, width), at, beside in zip(
-        others.tolist(), at_m.tolist(), beside_m.tolist(), strict=True
+        near, at_m.tolist(), beside_m.tolist(), strict=True
     ):
         turn = yaw - route.pose_at(at)[2]
         along = abs(math.cos(turn)) * length + abs(math.sin(turn)) * width
