@@ -112,6 +112,11 @@ class OnlineTrainer:
         return self.agent.updates
 
     @property
+    def updates_at_once(self) -> int:
+        """Updates that the learner does at a time."""
+        return self._learner.at_once
+
+    @property
     def alarm(self) -> str | None:
         """All that is wrong now, for people; None if nothing is."""
         alarms = dict(self._alarms)
@@ -148,6 +153,13 @@ class OnlineTrainer:
         self.decisions += 1
         self._learn()
 
+    def recall(
+        self, action: np.ndarray, reward: float, sight: Sight, terminated: bool, truncated: bool
+    ) -> None:
+        """Stores a decision of a recorded drive: it counts as one, and nothing is learned yet."""
+        self.replay.append(action, reward, terminated, truncated, sight.image[-1], sight.vector)
+        self.decisions += 1
+
     def abort(self) -> None:
         """Drops the open decision after a fault; it teaches nothing."""
         self.replay.abort()
@@ -167,6 +179,13 @@ class OnlineTrainer:
         self._begun_at = self.decisions
         upto = self.replay.stored if lock_step else None
         self._update = self._thread.submit(self._train, upto)
+
+    def learn_now(self) -> None:
+        """Learns once from all that is stored, and waits for it; the newest actor acts then."""
+        self._adopt()
+        self._begun_at = self.decisions
+        self._update = self._thread.submit(self._train, self.replay.stored)
+        self._adopt()
 
     def _train(self, upto: int | None) -> dict[str, float]:
         started = time.perf_counter()

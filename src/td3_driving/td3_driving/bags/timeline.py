@@ -66,7 +66,7 @@ def panel(
     ]
     parts.append(element("line", class_="axis", x1=_LEFT, y1=_GROUND, x2=WIDTH - 8.0, y2=_GROUND))
     parts += [
-        element("text", f"{value:.3g}", class_="dim", x=_LEFT - 5.0, y=float(up(value)) + 4.0,
+        element("text", f"{value:.2g}", class_="dim", x=_LEFT - 5.0, y=float(up(value)) + 4.0,
                 text_anchor="end")
         for value in (low, high)
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from td3_driving.cli.options import Commands, _command, _policy, _task
@@ -39,3 +40,21 @@ def add_replay(commands: Commands) -> None:
         help="of td3_agent, perception or control, as they were set for the drive",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="last line of output: one JSON object")
+
+
+def add_from_bag(parser: argparse.ArgumentParser) -> None:
+    """Options of train."""
+    parser.add_argument(
+        "--from-bag", nargs="+", type=Path, default=[], metavar="BAG",
+        help="begin with the experience of recorded drives; they count as decisions made",
+    )  # fmt: skip
+    parser.add_argument(
+        "--pretrain-updates", type=_count, default=0, metavar="N",
+        help="updates from that experience before driving (default: 0)",
+    )  # fmt: skip
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) > 10**9:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, 0 or more")
+    return int(text)

@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     top.add_argument("--version", action="version", version=f"td3-driving {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    options.add_train(commands)
+    bag_options.add_from_bag(options.add_train(commands))
     options.add_pretrain(commands)
     options.add_drive(commands)
     options.add_view(commands)

@@ -90,7 +90,7 @@ def _kind(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def add_train(commands: Commands) -> None:
+def add_train(commands: Commands) -> argparse.ArgumentParser:
     """train"""
     parser = _command(
         commands, "train", "cli.train", "learn to drive",
@@ -111,6 +111,7 @@ def add_train(commands: Commands) -> None:
     )
     _record(parser)
     _common(parser)
+    return parser
 
 
 def add_pretrain(commands: Commands) -> None:

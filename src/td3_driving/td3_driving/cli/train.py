@@ -16,6 +16,7 @@ from td3_driving.agent.conclusion import conclude, score_line, scores
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.run_folder import RunFolderError, read_config
 from td3_driving.agent.runner import Runner
+from td3_driving.cli.bags import Bags
 from td3_driving.cli.display import RunDisplay
 from td3_driving.cli.graph import Graph, Simulator
 from td3_driving.cli.settings import Settings, change, change_by_text, load_settings, record_to
@@ -32,11 +33,16 @@ def run(chosen: argparse.Namespace) -> int:
     agent = settings["td3_agent"]
     run_dir = agent["run_dir"]
     simulator = Simulator(*chosen.simulator) if chosen.simulator else None
-    with stop_on_signals() as stop:
+    if chosen.resume and (chosen.from_bag or chosen.pretrain_updates):
+        raise ValueError("--from-bag begins a run; one that is resumed has its memory already")
+    if chosen.pretrain_updates and not chosen.from_bag:
+        raise ValueError("--pretrain-updates learns from bags; name them with --from-bag")
+    with stop_on_signals() as stop, Bags(chosen.from_bag, settings) as bags:
         lite_map, record = first_map(AgentParameters(**agent)), record_to(settings, chosen.record)
         with Graph(settings, simulator, lite_map, record=record) as graph:
             console.print(f"run folder: {run_dir}\nwatch: tensorboard --logdir {run_dir}")
             runner = graph.agent.runner
+            bags.teach(runner, chosen.pretrain_updates, stop)
             with RunDisplay(runner, f"td3-driving train, seed {agent['seed']}") as display:
                 graph.run(stop, watch=display.tick)
         # From here on everything is saved; a signal has nothing left to interrupt.
