@@ -42,22 +42,16 @@ class FleetCar:
         world: Where.
         role: Its role name.
         camera: On the vehicle; None for none.
-        pose: Where it appears; None: on the first spawn point that is free.
+
+    It appears on the first spawn point that is free.
 
     Raises:
-        SpawnError: someone stands there.
+        SpawnError: someone stands on every one.
     """
 
-    def __init__(
-        self,
-        world: World,
-        role: str,
-        camera: CameraConfig | None = None,
-        pose: Pose | None = None,
-    ) -> None:
+    def __init__(self, world: World, role: str, camera: CameraConfig | None = None) -> None:
         self.world = world
-        places = world.spawn_points if pose is None else [carla_transform(pose)]
-        self._vehicle = _spawn(world, role, places)
+        self._vehicle = _spawn(world, role, world.spawn_points)
         self._camera = 0
         if camera is not None:
             pitch_rad = float(np.radians(camera.pitch_deg))

@@ -56,7 +56,8 @@ class FleetTraffic:
         x, y, yaw = self._driver.start
         pose = Pose(x, y, _ABOVE_GROUND_M, 0.0, 0.0, yaw)
         if self._lead is None:
-            self._lead = FleetCar(self._world, "ego_vehicle_lead", pose=pose)
+            # Its start may be where the vehicle still stands; teleports ask nobody.
+            self._lead = FleetCar(self._world, "ego_vehicle_lead")
         self._lead.place(pose, 0.0)
         self._lead.command(Command(0.0, 0.0, 1.0))
 

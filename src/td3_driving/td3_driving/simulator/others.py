@@ -126,10 +126,14 @@ class Others:
             library = self._world.get_blueprint_library()
             blueprint = library.find(self._config.vehicle)
             blueprint.set_attribute("role_name", lead_role(self._config.role_name))
-            self._lead = self._world.try_spawn_actor(blueprint, transform)
+            # Its start may be where our vehicle still stands; teleports ask nobody.
+            places = self._world.get_map().get_spawn_points()
+            spawned = (self._world.try_spawn_actor(blueprint, place) for place in places)
+            self._lead = next((car for car in spawned if car is not None), None)
             if self._lead is None:
                 raise SpawnError(
-                    f"the car ahead has no place at ({x:.1f}, {y:.1f}); is someone standing there?"
+                    f"the car ahead has no place on any of {len(places)} spawn points; is "
+                    "someone standing on each?"
                 )
         self._lead.apply_control(carla.VehicleControl(brake=1.0))
         self._lead.set_transform(transform)

@@ -117,6 +117,15 @@ print("imported")
 """
 
 
+def test_the_car_ahead_finds_its_start_even_where_the_vehicle_stands():
+    """A vehicle waits on the first spawn point before its first reset, and routes lead there."""
+    places = {"LiteCircuit_0": 1911169159, "LiteCircuit_2": 1000633052, "LiteCircuit_28": 52635380}
+    plans = [EpisodePlan(name, seed, 0.0, 0.0, 0.0, 4.0, None) for name, seed in places.items()]
+    with FleetWorlds(load_task("car_following"), len(plans), threads=1) as worlds:
+        gaps = [tick.gap_m for tick, _ in worlds.reset_many(range(len(plans)), plans)]
+    assert all(gap is not None and 11.5 < gap < 25.5 for gap in gaps), gaps
+
+
 def test_fleets_know_neither_ros_nor_the_carla_client():
     path = os.pathsep.join([str(Path(td3_driving.__file__).parents[1]), *sys.path])
     result = subprocess.run(
