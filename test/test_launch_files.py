@@ -70,7 +70,7 @@ def settings_of(plan: Plan) -> dict[str, dict[str, Any]]:
 
 
 def test_every_launch_file_has_a_mode_and_is_installed() -> None:
-    names = {f"{mode}.launch.py" for mode in MODES}
+    names = {f"{mode}.launch.py" for mode in (*MODES, "replay")}
     assert {file.name for file in FOLDER.glob("*.launch.py")} == names
     installed = Path(get_package_share_directory("td3_driving")) / "launch"
     assert {file.name for file in installed.glob("*.launch.py")} == names

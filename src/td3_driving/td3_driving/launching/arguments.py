@@ -44,6 +44,10 @@ _COMMON = (
     Argument(
         "composed", "false", "one process for all nodes instead of one for each", YES_OR_NO
     ),
+    Argument("record", "false", "write all topics into a bag, rosbag2's MCAP", YES_OR_NO),
+    Argument(
+        "bag", "", "folder of the bag, by default bags/<time> where ros2 launch was called"
+    ),
 )  # fmt: skip
 
 _SEED = Argument("seed", "", "of everything random; empty: as configured")
@@ -78,6 +82,16 @@ ARGUMENTS: dict[Mode, tuple[Argument, ...]] = {
     ),
 }  # fmt: skip
 """The arguments of each launch file."""
+
+
+REPLAY_ARGUMENTS = (
+    Argument("bag", "", "the recorded drive: a bag's folder, or its .mcap file"),
+    Argument("policy", "pure_pursuit", "who looks at it, as for drive"),
+    Argument("task", "", "as which it is seen; empty: the policy's; for baselines, the bag's"),
+    Argument("report", "", "folder for replay.html and replay.json; empty: none"),
+    Argument("expect", "", "file of the actions that are expected; empty: none"),
+)
+"""Those of replay.launch.py, which starts no simulator and no node."""
 
 
 def defaults(mode: Mode) -> dict[str, str]:

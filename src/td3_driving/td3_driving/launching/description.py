@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
@@ -25,8 +26,8 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import ExecutableInPackage
 
 from td3_driving.configuration import config_file
-from td3_driving.launching.arguments import ARGUMENTS, Mode
-from td3_driving.launching.plan import Command, NodeProcess, Plan, make_plan
+from td3_driving.launching.arguments import ARGUMENTS, REPLAY_ARGUMENTS, Argument, Mode
+from td3_driving.launching.plan import Command, NodeProcess, Plan, make_plan, replay_command
 
 SAVING_S = "120"
 """How long a process may take to end after SIGINT: the agent writes its whole replay memory."""
@@ -36,16 +37,33 @@ def describe(mode: Mode) -> LaunchDescription:
     """The launch description of train, drive or evaluate."""
     return LaunchDescription(
         [
-            *(
-                DeclareLaunchArgument(
-                    argument.name, default_value=argument.default,
-                    description=argument.description, choices=list(argument.choices) or None,
-                )
-                for argument in ARGUMENTS[mode]
-            ),
+            *_declared(ARGUMENTS[mode]),
             OpaqueFunction(function=start, args=[mode]),
         ]
     )  # fmt: skip
+
+
+def describe_replay() -> LaunchDescription:
+    """The launch description of replay: one command, no simulator, no node."""
+
+    def replay(context: LaunchContext) -> list[Action]:
+        given = context.launch_configurations
+        command = _command(replay_command({a.name: given[a.name] for a in REPLAY_ARGUMENTS}))
+        return [
+            RegisterEventHandler(OnProcessExit(target_action=command, on_exit=_on_exit)), command
+        ]  # fmt: skip
+
+    return LaunchDescription([*_declared(REPLAY_ARGUMENTS), OpaqueFunction(function=replay)])
+
+
+def _declared(arguments: Sequence[Argument]) -> list[Action]:
+    return [
+        DeclareLaunchArgument(
+            argument.name, default_value=argument.default, description=argument.description,
+            choices=list(argument.choices) or None,
+        )
+        for argument in arguments
+    ]  # fmt: skip
 
 
 def start(context: LaunchContext, mode: Mode) -> list[Action]:

@@ -12,16 +12,17 @@ from typing import Any
 import yaml
 
 from td3_driving.agent.parameters import AgentParameters
-from td3_driving.agent.task import driving_task
+from td3_driving.agent.task import DEFAULT_TASK, driving_task
 from td3_driving.configuration import config_file
 from td3_driving.driving.episodes import map_name, training_plan
+from td3_driving.driving.tasks import load_task
 from td3_driving.launching.arguments import Mode
 from td3_driving.parameters import ParameterError, build
 from td3_driving.ros import topics
 from td3_driving.ros.middleware import middleware_environment
 
 NODES = ("carla_bridge", "perception", "td3_agent", "control")
-AGENT = "td3_agent"
+AGENT, RECORDER = "td3_agent", "recorder"
 
 Parameters = dict[str, dict[str, Any]]
 """Values by node and parameter."""
@@ -110,15 +111,44 @@ def make_plan(mode: Mode, values: Mapping[str, str], time_stamp: str) -> Plan:
         "control": {"tick_s": settings["carla_bridge"]["fixed_delta_s"]},
     }
     last = merge(given, followers)
+    bag = str(Path(values["bag"] or Path("bags") / time_stamp).expanduser().absolute())
+    record = values["record"] == "true"
+    if record:
+        last[RECORDER] = {"directory": bag, **_about(parameters)}
     return Plan(
         namespace=namespace,
         simulator=_carla_lite(values, parameters) if values["simulator"] == "lite" else None,
-        nodes=() if composed else tuple(_process(n, mode, values, last) for n in NODES),
-        composed=_composed(mode, values, merge(extra, given), agent) if composed else None,
+        nodes=()
+        if composed
+        else tuple(
+            _process(node, mode, values, last)
+            # First, so that it is there when the others begin to speak.
+            for node in ((RECORDER, *NODES) if record else NODES)
+        ),
+        composed=_composed(mode, values, merge(extra, given), agent, bag if record else None)
+        if composed
+        else None,
         rviz=_rviz(namespace) if values["rviz"] == "true" else None,
         stop_after_s=60.0 * agent["minutes"] if mode == "drive" and values["minutes"] else None,
         environment=middleware_environment(),
     )
+
+
+def replay_command(values: Mapping[str, str]) -> Command:
+    """What replay.launch.py starts.
+
+    Raises:
+        ParameterError: no bag was named.
+    """
+    if not values["bag"]:
+        raise ParameterError("name the recorded drive: bag:=bags/...")
+    options = [
+        text
+        for name in ("policy", "task", "report", "expect")
+        if values[name]
+        for text in (f"--{name}", values[name])
+    ]
+    return Command("td3_driving", "td3-driving", ("replay", values["bag"], *options))
 
 
 def merge(*sources: Parameters) -> Parameters:
@@ -136,15 +166,32 @@ def trained_action_repeat(agent: AgentParameters) -> int:
     Read from the file's own description, which needs no torch; a file that has none is left to the
     agent, which says what is wrong with it.
     """
+    try:
+        return int(_policy_says(agent)["action_repeat"])
+    except (ValueError, KeyError, TypeError):
+        return driving_task(agent).action_repeat
+
+
+def _policy_says(agent: AgentParameters) -> dict[str, Any]:
+    """What the file of the policy says of its task; nothing where there is no such file."""
     path = Path(agent.policy).expanduser()
     file = path / "policy.safetensors" if path.is_dir() else path
     try:
         with file.open("rb") as stream:
             size = int.from_bytes(stream.read(8), "little")
             said = json.loads(stream.read(min(size, 1_000_000)))["__metadata__"]
-        return int(json.loads(said["task"])["action_repeat"])
+        return dict(json.loads(said["task"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return driving_task(agent).action_repeat
+        return {}
+
+
+def _about(agent: AgentParameters) -> dict[str, Any]:
+    """What a bag says of its drive, as far as it is known before the agent starts."""
+    said = _policy_says(agent)
+    task = agent.task or str(said.get("task", "")) or DEFAULT_TASK
+    repeat = trained_action_repeat(agent)
+    policy = agent.policy or agent.mode
+    return {"task": load_task(task).name, "action_repeat": repeat, "policy": policy}
 
 
 def first_map(agent: AgentParameters) -> str:
@@ -227,7 +274,11 @@ def _process(node: str, mode: Mode, values: Mapping[str, str], last: Parameters)
 
 
 def _composed(
-    mode: Mode, values: Mapping[str, str], told: Parameters, agent: Mapping[str, Any]
+    mode: Mode,
+    values: Mapping[str, str],
+    told: Parameters,
+    agent: Mapping[str, Any],
+    bag: str | None,
 ) -> Command:
     """td3-driving, which starts from the same files; the rest is told to it value by value."""
     options = ["--simulator", f"{values['host']}:{values['port']}"]
@@ -237,6 +288,8 @@ def _composed(
         said[AGENT] |= {"run_dir", "resume"}
     else:
         options += ["--policy", agent["policy"]]
+    if bag is not None:
+        options += ["--record", bag]
     for node, parameters in told.items():
         for name, value in parameters.items():
             if name not in said.get(node, ()):
