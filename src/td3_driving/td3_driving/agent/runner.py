@@ -142,7 +142,7 @@ class Runner:
             terminated = ending is not None and ending.terminated
             if ending is not None and not terminated and not episode.at_decision:
                 # The budget ran out in the middle of a decision: half a decision teaches nothing.
-                self.trainer.abort()
+                self.trainer.abort("budget")
             else:
                 truncated = ending is not None and ending.truncated
                 self.trainer.store(self._action, reward, sight, terminated, truncated)
@@ -233,7 +233,7 @@ class Runner:
                 stack.callback(self._folder.close)
             if self.trainer is not None:
                 stack.callback(self.trainer.close)
-                self.trainer.abort()
+                self.trainer.abort("stop")
                 if self.status.training_ticks:
                     self.save()
 

@@ -15,6 +15,7 @@ import torch
 
 from td3_driving.agent.drivers import LearnedDriver, RandomDriver
 from td3_driving.agent.keeping import LearnerKeeper
+from td3_driving.agent.ledger import Ledger
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.task import driving_task
 from td3_driving.agent.types import Sight
@@ -103,6 +104,7 @@ class OnlineTrainer:
         self._alarms: dict[str, str] = {}
         self.enabled = True
         self.decisions = 0
+        self.ledger = Ledger()
         self.metrics: dict[str, float] = {}
         self.recent_actions: deque[np.ndarray] = deque(maxlen=256)
 
@@ -117,9 +119,17 @@ class OnlineTrainer:
         return self._learner.at_once
 
     @property
+    def _is_open(self) -> bool:
+        """Whether a decision is under way."""
+        return bool(self.replay.counters()["open"])
+
+    @property
     def alarm(self) -> str | None:
         """All that is wrong now, for people; None if nothing is."""
         alarms = dict(self._alarms)
+        imbalance = self.ledger.imbalance(self.replay.stored, self._is_open)
+        if imbalance:
+            alarms["ledger"] = imbalance
         if self._keeper.error is not None:
             alarms["saving"] = (
                 f"not saved: {self._keeper.error}; training goes on, the checkpoints before are "
@@ -144,12 +154,14 @@ class OnlineTrainer:
     def begin(self, sight: Sight) -> None:
         """Stores the first observation of an episode."""
         self.replay.begin(sight.image[-1], sight.vector)
+        self.ledger.produced += 1
 
     def store(
         self, action: np.ndarray, reward: float, sight: Sight, terminated: bool, truncated: bool
     ) -> None:
         """Stores a decision and what it led to, and lets the learner go on."""
         self.replay.append(action, reward, terminated, truncated, sight.image[-1], sight.vector)
+        self.ledger.produced += not (terminated or truncated)
         self.decisions += 1
         self._learn()
 
@@ -158,11 +170,14 @@ class OnlineTrainer:
     ) -> None:
         """Stores a decision of a recorded drive: it counts as one, and nothing is learned yet."""
         self.replay.append(action, reward, terminated, truncated, sight.image[-1], sight.vector)
+        self.ledger.produced += not (terminated or truncated)
         self.decisions += 1
 
-    def abort(self) -> None:
-        """Drops the open decision after a fault; it teaches nothing."""
+    def abort(self, why: str = "fault") -> None:
+        """Drops the open decision, if there is one, after a fault; it teaches nothing."""
+        before = self.replay.dropped
         self.replay.abort()
+        self.ledger.dropped[why] += self.replay.dropped - before
 
     # --- Learning ---
 
@@ -293,6 +308,7 @@ class OnlineTrainer:
             "warm_up": self._warm_up.random.bit_generator.state,
             "health": self._health.state_dict(),
             "refusals": self._refusals.state_dict(),
+            "ledger": self.ledger.state_dict(),
             "metrics": dict(self.metrics),
             "program": extra,
         }
@@ -331,7 +347,12 @@ class OnlineTrainer:
                 self._update.set_exception(NonFiniteError(unadopted["refused"]))
             else:
                 self._update.set_result(unadopted["metrics"])
-        self.replay.abort()
+        # Runs of before there was a ledger begin theirs with what they know.
+        dropped = self.replay.dropped
+        produced = self.replay.stored + dropped + self._is_open
+        known = {"produced": produced, "dropped": {"before": dropped}}
+        self.ledger.load_state_dict(values.get("ledger", known))
+        self.abort("resume")
         return values["program"]
 
     def close(self) -> None:

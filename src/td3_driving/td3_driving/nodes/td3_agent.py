@@ -370,7 +370,8 @@ class TD3AgentNode(Node):
         if trainer is not None:
             figures |= {
                 "decisions": trainer.decisions, "updates": trainer.updates,
-                "transitions": trainer.replay.stored, "dropped": trainer.replay.dropped,
+                "produced": trainer.ledger.produced, "transitions": trainer.replay.stored,
+                **{f"dropped_{why}": count for why, count in trainer.ledger.dropped.items()},
             }  # fmt: skip
             if trainer.alarm:
                 return ERROR, trainer.alarm, figures
