@@ -13,7 +13,7 @@
 #include "_backdrop_types.h"
 #include "_target.h"
 
-enum { RUN = 256, SHIFT = 8, LEAST_COVER = 54 };
+enum { RUN = 256, WIDEST = 16, ROOM = RUN + WIDEST, SHIFT = 8, LEAST_COVER = 54 };
 static const float FARTHEST = 134217728.0f; /* in 1/256 texels; keeps sums of a few in 32 bits */
 static const float HORIZON = 1e-4f;         /* n above which a ray meets the ground */
 
@@ -36,16 +36,23 @@ typedef struct {
 } Lens;
 
 typedef struct {
-    int32_t x[RUN], y[RUN]; /* 1/256 texels from the first texel's centre */
-    float gx[RUN], gy[RUN], jx[RUN], jy[RUN];
-    float distance[RUN], steep[RUN], glint[RUN];
-    uint32_t even[RUN], odd[RUN];
-    uint32_t block[RUN], at[RUN]; /* what is looked up: where, and what is there */
-    uint64_t top[RUN], low[RUN];
-    uint16_t bytes[RUN], more_bytes[RUN];
-    int32_t fx[RUN], fy[RUN];
-    float light[RUN], grain[RUN], near[RUN];
+    int32_t x[ROOM], y[ROOM]; /* 1/256 texels from the first texel's centre */
+    float gx[ROOM], gy[ROOM], jx[ROOM], jy[ROOM];
+    float distance[ROOM], steep[ROOM], glint[ROOM];
+    uint32_t even[ROOM], odd[ROOM];
+    uint32_t block[ROOM], at[ROOM]; /* what is looked up: where, and what is there */
+    uint64_t top[ROOM], low[ROOM];
+    uint16_t bytes[ROOM], more_bytes[ROOM];
+    int32_t fx[ROOM], fy[ROOM];
+    float light[ROOM], grain[ROOM], near[ROOM];
 } __attribute__((aligned(64))) Scratch;
+
+/* Loops run over whole vectors, a little further than asked: what is left over of a stretch would
+ * else be worked on pixel by pixel. */
+INLINE int whole_vectors(int count)
+{
+    return (count + WIDEST - 1) & -WIDEST;
+}
 
 /* e^-x for x >= 0, to 1e-4: ((1 - x/8 + ...))^8 as a rational, which vector units do fast. */
 INLINE float fade(float x)
@@ -77,6 +84,7 @@ CLONED static void meet_ground(const Rays *restrict rays, int first, int count,
     float *restrict distance = s->distance + first, *restrict steep = s->steep + first;
     float *restrict near = s->near + first;
     const int32_t from = rays->from;
+    count = whole_vectors(count);
     for (int i = 0; i < count; i++) {
         float k = (float)(from + i);
         float n = rays->n + k * rays->n_step, t = lens->height / n;
@@ -101,6 +109,7 @@ CLONED static void place(const Level *restrict level, int32_t ox, int32_t oy, fl
     const uint32_t columns = (uint32_t)level->columns, rows = (uint32_t)level->rows;
     const uint32_t start = (uint32_t)level->start, grass = (uint32_t)level->grass;
     const int32_t mask = level->grass_mask, px = level->phase_x, py = level->phase_y;
+    count = whole_vectors(count);
     for (int i = 0; i < count; i++) {
         float x = s->gx[i] + share * s->jx[i], y = s->gy[i] + share * s->jy[i];
         int32_t ix = ox + (int32_t)x, iy = oy + (int32_t)y;
@@ -151,6 +160,7 @@ static void fetch_bytes(const uint8_t *bytes, uint32_t pitch, const uint32_t *at
 CLONED static void blend(int count, Scratch *restrict s)
 {
     const uint32_t pair = 0x00FF00FF;
+    count = whole_vectors(count);
     for (int i = 0; i < count; i++) {
         uint32_t fx = s->x[i] & 255, fy = s->y[i] & 255, w11 = (fx * fy) >> 8;
         uint32_t w01 = fx - w11, w10 = fy - w11, w00 = 256 - fx - w10;
@@ -170,6 +180,7 @@ CLONED static void find_light(const Level *restrict level, int shift, int count,
 {
     const int32_t right = (level->light_width - 1) << SHIFT, pitch = level->light_pitch;
     const int32_t bottom = (level->light_height - 1) << SHIFT;
+    count = whole_vectors(count);
     for (int i = 0; i < count; i++) {
         int32_t x = ((s->x[i] + 128) >> shift) - 128, y = ((s->y[i] + 128) >> shift) - 128;
         x = x < 0 ? 0 : x;
@@ -184,6 +195,7 @@ CLONED static void find_light(const Level *restrict level, int shift, int count,
 
 CLONED static void blend_light(int count, Scratch *restrict s)
 {
+    count = whole_vectors(count);
     for (int i = 0; i < count; i++) {
         int32_t fx = s->fx[i], fy = s->fy[i], top = s->bytes[i], low = s->more_bytes[i];
         int32_t a = (top & 255) * (256 - fx) + (top >> 8) * fx;
@@ -194,15 +206,17 @@ CLONED static void blend_light(int count, Scratch *restrict s)
 
 CLONED static void find_detail(int count, Scratch *restrict s)
 {
+    count = whole_vectors(count);
     for (int i = 0; i < count; i++)
         s->at[i] = (uint32_t)(((s->y[i] >> 4) & 511) * 512 + ((s->x[i] >> 4) & 511));
 }
 
 CLONED static void add_detail(int count, Scratch *restrict s)
 {
+    count = whole_vectors(count);
     for (int i = 0; i < count; i++) {
         float strength = within(10.0f * s->near[i] - 10.0f, 0.0f, 32.0f) * (1.0f / 16384.0f);
-        s->grain[i] = 1.0f + strength * (float)((int32_t)(s->bytes[i] & 255) - 128);
+        s->grain[i] = 1.0f + strength * (float)((int32_t)s->bytes[i] - 128);
     }
 }
 
@@ -225,17 +239,19 @@ static void sample_light(const uint8_t *light, const Level *level, int shift, in
 static void sample_detail(const uint8_t *detail, int count, Scratch *s)
 {
     find_detail(count, s);
-    fetch_bytes(detail, 0, s->at, count, s->bytes, s->more_bytes);
+    for (int i = 0; i < count; i++) s->bytes[i] = detail[s->at[i]];
     add_detail(count, s);
 }
 
 CLONED static void fill(float *values, float value, int count)
 {
+    count = whole_vectors(count);
     for (int i = 0; i < count; i++) values[i] = value;
 }
 
 CLONED static void clear(Scratch *s, int count)
 {
+    count = whole_vectors(count);
     for (int i = 0; i < count; i++) s->even[i] = s->odd[i] = 0;
 }
 

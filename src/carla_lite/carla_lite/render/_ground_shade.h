@@ -19,6 +19,7 @@ INLINE void shade(const Shading *look, int doublings, const int painted, const i
 {
     const float share = 1.0f / (float)(1 << doublings);
     const Shading l = *look;
+    count = whole_vectors(count);
     for (int i = 0; i < count; i++) {
         float b = (float)(int32_t)(s->even[i] & 0xFFFF) * share;
         float r = (float)(int32_t)(s->even[i] >> 16) * share;

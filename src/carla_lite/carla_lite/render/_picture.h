@@ -86,13 +86,15 @@ typedef struct {
 
 static void draw_waiting(const Backing *b, Waiting *w, uint32_t *out)
 {
-    uint32_t pixels[RUN], *to = w->parts == 1 ? out + w->to[0] : pixels;
+    /* Whole vectors of pixels that follow one another need no copy. */
+    const int direct = w->parts == 1 && w->count % WIDEST == 0;
+    uint32_t pixels[ROOM], *to = direct ? out + w->to[0] : pixels;
     if (w->detail == NO_GROUND)
         draw_sky(b->sky, b->sky_level, w->count, &w->scratch, to);
     else
         draw_ground(b->ground, b->look, b->camera, &b->plan.detail[w->detail], w->count, &w->scratch,
                     to);
-    if (w->parts > 1)
+    if (!direct)
         for (int i = 0; i < w->parts; to += w->size[i++])
             memcpy(out + w->to[i], to, sizeof(uint32_t) * (size_t)w->size[i]);
     w->count = w->parts = 0;
@@ -141,7 +143,7 @@ CLONED static int next_change(const uint32_t *names, int u, int width, int nough
 /* Draws those pixels of a row at which nothing else is seen, and short gaps between them. */
 static void add_row(const Backing *b, Waiting *w, int row, const uint32_t *names, uint32_t *out)
 {
-    enum { LEAST_GAP = 8 }; /* less is not worth a stretch of its own */
+    enum { LEAST_GAP = 48 }; /* less is drawn over: a stretch of its own costs more */
     const int width = b->camera->width;
     for (int from = next_change(names, 0, width, 1), to, next; from < width; from = next) {
         to = next_change(names, from, width, 0);

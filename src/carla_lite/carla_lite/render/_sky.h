@@ -33,6 +33,7 @@ CLONED static void meet_sky(const Rays *restrict rays, int32_t width, int32_t he
     int32_t *restrict to_x = s->x + first, *restrict to_y = s->y + first;
     uint32_t *restrict at = s->at + first;
     const int32_t from = rays->from;
+    count = whole_vectors(count);
     for (int i = 0; i < count; i++) {
         float k = (float)(from + i);
         float x = rays->x + k * rays->x_step, y = rays->y + k * rays->y_step;
@@ -51,6 +52,7 @@ CLONED static void meet_sky(const Rays *restrict rays, int32_t width, int32_t he
 
 CLONED static void join(int count, const Scratch *restrict s, uint32_t *restrict out)
 {
+    count = whole_vectors(count);
     for (int i = 0; i < count; i++) out[i] = s->even[i] | s->odd[i] << 8 | 0xFF000000u;
 }
 
