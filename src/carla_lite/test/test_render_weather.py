@@ -74,6 +74,21 @@ def test_at_night_street_lamps_light_the_ground_under_them(scene: Scene) -> None
     assert under > 2.0 * outside
 
 
+def test_at_night_lamps_do_not_light_ground_of_low_quality_where_none_stand() -> None:
+    network = make_map("LiteTown_3")
+    town = furnish(network, 0)
+    night = Conditions(sun_altitude_angle=-50.0)
+    low = Scene.build(network, town.solids, lamps_m=town.lamps, weather=night, quality="low")
+    x, y, _ = town.lamps.mean(axis=0)
+    view = (x + 1e4, y, 2.0), (-90.0, 0.0, 0.0)
+    lit = CAMERA.render(low, *view)
+    low.set_lamps(np.empty((0, 3)))
+    np.testing.assert_array_equal(lit, CAMERA.render(low, *view))
+    low.set_weather(NOON)
+    day = CAMERA.render(low, *view)[..., :3]
+    assert lit[..., :3].mean() < 0.4 * day.mean()
+
+
 def test_fog_hides_what_is_far_sooner_than_what_is_near(scene: Scene) -> None:
     far, near = [], []
     for density in (10.0, 40.0, 100.0):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ PITCH = SIDE + 1
 
 Texels = NDArray[np.uint32]
 Cover = NDArray[np.uint8]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass
@@ -84,5 +86,5 @@ class Blocks:
             self.cover.append(np.zeros(block.shape, np.uint8) if hidden is None else hidden.copy())
 
 
-def _cut(strip: NDArray[np.generic], number: int) -> NDArray[np.generic]:
+def _cut(strip: NDArray[Scalar], number: int) -> NDArray[Scalar]:
     return strip[:, number * SIDE : number * SIDE + PITCH]

@@ -125,7 +125,7 @@ class Scene:
     def set_lamps(self, lamps_m: NDArray[np.float64]) -> None:
         """Changes where street lamps shine at night: float64 (L, 3), x, y, z in metres."""
         self._lamps_m = lamps_m
-        self.backdrop.set_shading(_shading(self.look, bool(len(lamps_m))))
+        self._shade()
         if self.look.night:
             self._baked = None
             self._bake()
@@ -160,9 +160,14 @@ class Scene:
     def set_weather(self, conditions: Conditions | None) -> None:
         """Changes the weather; None is a fine day that the seed has drawn."""
         self.look = self._fine_day if conditions is None else under(self._fine_day, conditions)
-        self.backdrop.set_shading(_shading(self.look, bool(len(self._lamps_m))))
+        self._shade()
         self._sky.colour(self.look)
         self._bake()
+
+    def _shade(self) -> None:
+        # Where no light is baked all the ground counts as lit, which lamps must not do.
+        has_lamps = self._light is not None and bool(len(self._lamps_m))
+        self.backdrop.set_shading(_shading(self.look, has_lamps))
 
     def _bake(self) -> None:
         """Brings the light on the ground up to date, unless little has changed: a sun that moves a
