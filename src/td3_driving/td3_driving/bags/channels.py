@@ -21,14 +21,9 @@ from rosbags.interfaces import (
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
-from td3_driving.ros import topics
-
 OURS = "td3_driving_msgs"
 _FOREVER = QosTime(9223372036, 854775807)
 """How rosbag2 writes a deadline, lifespan or lease that there is not."""
-
-RECORDED = (*topics.TOPICS, topics.RESET_EVENTS)
-"""All that a bag holds."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +56,7 @@ def definition(kind: type) -> Definition:
     """
     name = type_name(kind)
     package, folder, base = name.split("/")
-    # A service's event stands in the service's file.
-    file = Path(get_package_share_directory(package), folder, f"{base.removesuffix('_Event')}.json")
+    file = Path(get_package_share_directory(package), folder, f"{base}.json")
     try:
         hashes = {
             entry["type_name"]: entry["hash_string"]
@@ -70,27 +64,17 @@ def definition(kind: type) -> Definition:
         }
     except FileNotFoundError:
         raise LookupError(f"{file} is missing; build {package} with ROS 2 Jazzy") from None
-    # The store knows messages alone; a service's parts are such.
-    text, _ = _typestore().generate_msgdef(f"{package}/msg/{base}", ros_version=2)
+    text, _ = _typestore().generate_msgdef(name, ros_version=2)
     return Definition(name, text, hashes[name])
 
 
 @lru_cache(maxsize=1)
 def _typestore() -> Typestore:
     """Jazzy's messages and ours, ours from the texts that they were generated from."""
-    share = Path(get_package_share_directory(OURS))
-    texts = {file.stem: file.read_text() for file in sorted((share / "msg").glob("*.msg"))}
-    for file in sorted((share / "srv").glob("*.srv")):
-        request, response = file.read_text().split("---\n")
-        texts[f"{file.stem}_Request"], texts[f"{file.stem}_Response"] = request, response
-        texts[f"{file.stem}_Event"] = (
-            "service_msgs/ServiceEventInfo info\n"
-            f"{OURS}/{file.stem}_Request[<=1] request\n{OURS}/{file.stem}_Response[<=1] response\n"
-        )
     store = get_typestore(Stores.ROS2_JAZZY)
     types: dict[str, Any] = {}
-    for stem, text in texts.items():
-        types |= get_types_from_msg(text, f"{OURS}/msg/{stem}")
+    for file in sorted(Path(get_package_share_directory(OURS), "msg").glob("*.msg")):
+        types |= get_types_from_msg(file.read_text(), f"{OURS}/msg/{file.stem}")
     store.register(types)
     return store
 

@@ -108,5 +108,5 @@ class Follower:
 
 
 def _assignment(tick: RecordedTick) -> Assignment:
-    plan = EpisodePlan("", tick.seed or 0, 0.0, 0.0, 0.0, _ENDLESS_S, None)
+    plan = EpisodePlan("", tick.seed, 0.0, 0.0, 0.0, _ENDLESS_S, None)
     return Assignment(Purpose.DRIVE, plan, "recorded")

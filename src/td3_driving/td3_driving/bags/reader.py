@@ -14,7 +14,7 @@ from rclpy.serialization import deserialize_message
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
 
-from td3_driving.bags.channels import RECORDED, definition
+from td3_driving.bags.channels import definition
 from td3_driving.bags.errors import BagError
 from td3_driving.bags.writer import ABOUT, full_name
 from td3_driving.ros import topics
@@ -168,7 +168,7 @@ class Bag:
             BagError: one has another type, or another definition of it.
         """
         known: dict[str, tuple[topics.Topic, list[Connection]]] = {}
-        by_name = {full_name(self.namespace, topic): topic for topic in RECORDED}
+        by_name = {full_name(self.namespace, topic): topic for topic in topics.TOPICS}
         for connection in self._reader.connections:
             topic = by_name.get(connection.topic)
             if topic is None or not connection.msgcount:

@@ -29,13 +29,12 @@ WINDOW = 32
 
 READ = (
     topics.FRAME, topics.IMAGE, topics.ODOMETRY, topics.ROUTE, topics.COLLISION,
-    topics.OBSERVATION, topics.ACTION, topics.EPISODE, topics.RESET_EVENTS,
+    topics.OBSERVATION, topics.ACTION, topics.EPISODE,
 )  # fmt: skip
 _OF_A_TICK = {
     topic.name for topic in (topics.FRAME, topics.IMAGE, topics.ODOMETRY, topics.OBSERVATION,
                              topics.ACTION, topics.EPISODE)
 }  # fmt: skip
-_REQUEST, _RESPONSE = 1, 2  # service_msgs/ServiceEventInfo: received by the server, sent by it
 
 
 class Earned(NamedTuple):
@@ -61,7 +60,7 @@ class RecordedTick:
         light: The traffic light in force.
         gap_m: Free way to who is ahead; None: nobody.
         route: The episode's, with its first tick alone.
-        seed: The episode's, with its first tick alone; None where the bag has it not.
+        seed: The episode's.
         seen: uint8 (4, 84, 84), what perception made of the picture; None: not recorded.
         action: Steer and acceleration that answered the tick; None: none did.
         earned: What the step to this tick earned; None: nothing was said.
@@ -76,7 +75,7 @@ class RecordedTick:
     light: Light
     gap_m: float | None
     route: Route | None
-    seed: int | None
+    seed: int
     seen: np.ndarray | None
     action: tuple[float, float] | None
     earned: Earned | None
@@ -104,8 +103,6 @@ class TickAssembler:
         self._present = present
         self._waiting: dict[int, _Parts] = {}
         self._routes: dict[int, Route] = {}
-        self._requests: dict[tuple[bytes, int], int] = {}
-        self._seeds: dict[int, int] = {}
         self.incomplete = self.invalid = 0
         """Stamps that lacked a picture, a frame or an odometry; messages that were refused."""
 
@@ -127,9 +124,6 @@ class TickAssembler:
             yield from self._give(stamp)
 
     def _take(self, topic: topics.Topic, message: Any) -> None:
-        if topic is topics.RESET_EVENTS:
-            self._take_reset(message)
-            return
         stamp = to_ns(message.header.stamp)
         if topic is topics.ROUTE:
             self._routes[stamp] = from_route(message)
@@ -141,14 +135,6 @@ class TickAssembler:
             value = _READERS[topic.name](message)
             self._waiting.setdefault(stamp, _Parts()).messages[topic.name] = value
 
-    def _take_reset(self, event: Any) -> None:
-        client = bytes(bytearray(event.info.client_gid)), event.info.sequence_number
-        if event.info.event_type == _REQUEST and event.request:
-            self._requests = {**dict(list(self._requests.items())[-WINDOW:]),
-                              client: int(event.request[0].seed)}  # fmt: skip
-        elif event.info.event_type == _RESPONSE and event.response and client in self._requests:
-            self._seeds[int(event.response[0].episode)] = self._requests.pop(client)
-
     def _whole(self, stamp: int) -> bool:
         parts = self._waiting[stamp]
         there, frame = parts.messages, parts.messages.get(topics.FRAME.name)
@@ -158,10 +144,7 @@ class TickAssembler:
             return False
         if frame.episode == 0:
             return True  # nobody drives, so nobody answers
-        if frame.step == 0 and (
-            stamp not in self._routes
-            or (topics.RESET_EVENTS.name in self._present and frame.episode not in self._seeds)
-        ):
+        if frame.step == 0 and stamp not in self._routes:
             return False
         earned = there.get(topics.EPISODE.name)
         ended = earned is not None and (earned.terminated or earned.truncated)
@@ -183,7 +166,7 @@ class TickAssembler:
             stamp, int(frame.episode), int(frame.step), there[topics.IMAGE.name],
             there[topics.ODOMETRY.name], tuple(parts.hits), light, gap_m,
             self._routes.get(stamp) if first else None,
-            self._seeds.pop(frame.episode, None) if first else None,
+            int(frame.seed),
             there.get(topics.OBSERVATION.name), there.get(topics.ACTION.name),
             there.get(topics.EPISODE.name),
         )  # fmt: skip

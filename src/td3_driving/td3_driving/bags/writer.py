@@ -8,7 +8,7 @@ from types import TracebackType
 
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from td3_driving.bags.channels import RECORDED, definition, offered
+from td3_driving.bags.channels import definition, offered
 from td3_driving.bags.errors import BagError
 from td3_driving.ros import topics
 
@@ -35,7 +35,7 @@ class BagWriter:
         path: Path,
         namespace: str = topics.DEFAULT_NAMESPACE,
         about: str = "",
-        recorded: Sequence[topics.Topic] = RECORDED,
+        recorded: Sequence[topics.Topic] = topics.TOPICS,
     ) -> None:
         if path.exists():
             raise BagError(f"{path} exists already; a recording wants a folder of its own")

@@ -7,7 +7,6 @@ from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.service_introspection import ServiceIntrospectionState
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from td3_driving.nodes import bridge_messages as messages
@@ -64,7 +63,7 @@ class CarlaBridge(Node):
         self._lock_step = parameters.mode == "lock_step"
         self._intake = CommandIntake(self._lock_step, parameters.command_timeout_s)
         self._map = parameters.map
-        self._episode = self._last_episode = self._step = 0
+        self._episode = self._last_episode = self._step = self._seed = 0
         self._fault = "not connected yet"
         self._retry_s = parameters.retry_min_s
         self.ticks = self.resets = self.losses = self.refused = 0
@@ -81,10 +80,7 @@ class CarlaBridge(Node):
         }  # fmt: skip
         self._transforms = Transforms(self, parameters)
         topics.VEHICLE_CONTROL.subscription(self, self._on_command)
-        reset = self.create_service(topics.RESET.type, topics.RESET.name, self._on_reset)
-        reset.configure_introspection(
-            self.get_clock(), topics.RESET_EVENTS.qos, ServiceIntrospectionState.CONTENTS
-        )
+        self.create_service(topics.RESET.type, topics.RESET.name, self._on_reset)
         # Wall time: /clock stands still when the simulator does.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._retry = self.create_timer(0.0, self._connect, clock=self._steady)
@@ -192,7 +188,7 @@ class CarlaBridge(Node):
                 self._lose(error)
                 response.message = str(error)
         else:
-            self._begin(start)
+            self._begin(start, request.seed)
             response.success = True
             response.episode = self._episode
             response.stamp = to_time(messages.stamp_ns(start.tick))
@@ -200,10 +196,10 @@ class CarlaBridge(Node):
             self.get_logger().warning(f"reset refused: {response.message}")
         return response
 
-    def _begin(self, start: EpisodeStart) -> None:
+    def _begin(self, start: EpisodeStart, seed: int) -> None:
         self.resets += 1
         self._last_episode += 1
-        self._episode = self._last_episode
+        self._episode, self._seed = self._last_episode, seed
         self._map = start.map
         head = header(messages.stamp_ns(start.tick), messages.MAP)
         self._out["route"].publish(messages.route(start.route, head))
@@ -238,6 +234,7 @@ class CarlaBridge(Node):
                 header=in_map,
                 episode=self._episode,
                 step=self._step,
+                seed=self._seed,
                 collisions=len(tick.collisions),
                 lane_invasions=len(tick.lane_invasions),
                 light=LIGHT_NUMBERS[tick.light],

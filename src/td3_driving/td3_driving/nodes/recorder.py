@@ -13,7 +13,6 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from td3_driving.bags.cache import BoundedCache, Received
-from td3_driving.bags.channels import RECORDED
 from td3_driving.bags.parameters import RecorderParameters
 from td3_driving.bags.writer import BagWriter
 from td3_driving.nodes.running import run_node
@@ -46,7 +45,7 @@ class Recorder(Node):
         self._closed = False
         self._thread = threading.Thread(target=self._write, name="recorder")
         self._thread.start()
-        for topic in RECORDED:
+        for topic in topics.TOPICS:
             self._subscribe(topic)
         self._diagnostics = Diagnostics(self, "bag", self._health)
         self.get_logger().info(f"recording to {self.path}")

@@ -130,11 +130,6 @@ SAVE_CHECKPOINT = Service("save_checkpoint", Trigger, "writes a whole checkpoint
 SET_TRAINING = Service("set_training", SetBool, "switches learning on or off")
 LOAD_POLICY = Service("load_policy", Trigger, "loads the file named by the policy parameter")
 
-RESET_EVENTS = Topic(
-    f"{RESET.name}/_service_event", ResetEpisode.Event, EVENTS,
-    "requests and answers of reset, as ROS tells them of a service; they hold each episode's seed",
-)  # fmt: skip
-
 TOPICS = (
     CLOCK, FRAME, IMAGE, CAMERA_INFO, ODOMETRY, ROUTE, COLLISION, LANE_INVASION, IMU, GNSS,
     OBSERVATION, ACTION, EPISODE, MARKERS, VEHICLE_CONTROL, GUARD, DIAGNOSTICS,
