@@ -105,6 +105,8 @@ def read(path: Path | str, with_replay: bool = True) -> Saved:
     if with_replay:
         digests |= {path.parent / FOLDER / chunk.name: chunk.sha256 for chunk in chunks}
     for file, digest in digests.items():
+        if file.parent not in (path, path.parent / FOLDER) or file.is_symlink():
+            raise DamagedCheckpointError(f"{path} names {file}, which is no file of its own")
         try:
             whole = sha256(file) == digest
         except OSError as error:

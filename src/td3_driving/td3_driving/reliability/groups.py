@@ -1,0 +1,126 @@
+"""The groups of cases, each on a bench of its own, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from td3_driving.reliability.case import Case, Register, Result
+from td3_driving.reliability.commands import COMMANDS
+from td3_driving.reliability.driving import DRIVING
+from td3_driving.reliability.files import FILES
+from td3_driving.reliability.simulators import SIMULATORS
+from td3_driving.reliability.suite import Suite
+from td3_driving.reliability.training import TRAINING, Workshop
+
+GROUP_WITHIN_S = 400.0
+_FIRST_DOMAIN = 60
+
+
+class Group(NamedTuple):
+    """Cases, and what makes their bench from a folder and a ROS domain."""
+
+    cases: Register
+    bench: Callable[[Path, int], AbstractContextManager[Any]]
+
+
+GROUPS = {
+    "driving": Group(DRIVING, Suite),
+    "commands": Group(COMMANDS, Suite),
+    "simulators": Group(SIMULATORS, Suite),
+    "training": Group(TRAINING, Workshop),
+    "files": Group(FILES, lambda folder, domain: nullcontext(folder)),
+}
+
+
+def chosen(only: Collection[str] = ()) -> dict[str, list[Case]]:
+    """The cases by group; all, or those named, by case or by group.
+
+    Raises:
+        ValueError: a name that is none.
+    """
+    known = {case.name for group in GROUPS.values() for case in group.cases.cases}
+    unknown = sorted(set(only) - known - set(GROUPS))
+    if unknown:
+        raise ValueError(f"there is no case {', '.join(unknown)}; --list names them all")
+    picked = {
+        name: [case for case in group.cases.cases if not only or {case.name, name} & set(only)]
+        for name, group in GROUPS.items()
+    }
+    return {name: cases for name, cases in picked.items() if cases}
+
+
+def run(only: Collection[str] = ()) -> Iterator[Result]:
+    """Runs cases, group by group, and yields each result as it comes.
+
+    A group that ends before its time, or hangs, fails with all of its cases that are missing.
+    """
+    for number, (name, cases) in enumerate(chosen(only).items()):
+        missing = {case.name: case for case in cases}
+        for result in _run_group(name, list(missing), _FIRST_DOMAIN + number):
+            missing.pop(result.name, None)
+            yield result
+        for case in missing.values():
+            yield Result(case.name, name, case.promise, False, why="its group ended before it")
+
+
+def _run_group(name: str, cases: list[str], domain: int) -> Iterator[Result]:
+    command = [sys.executable, "-m", "td3_driving.reliability.groups", name, str(domain), *cases]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    lines: queue.Queue[str | None] = queue.Queue()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        out = process.stdout
+        assert out is not None
+
+        def read() -> None:
+            for line in out:
+                lines.put(line)
+            lines.put(None)
+
+        threading.Thread(target=read, daemon=True).start()
+        end_s = time.monotonic() + GROUP_WITHIN_S
+        try:
+            while (line := lines.get(timeout=max(0.0, end_s - time.monotonic()))) is not None:
+                if line.startswith("{"):
+                    yield Result.from_json(json.loads(line))
+        except queue.Empty:
+            return
+        finally:
+            process.terminate()
+
+
+def _main(name: str, domain: int, only: list[str]) -> None:
+    with tempfile.TemporaryDirectory(prefix="td3-faults-") as folder:
+        # Fast DDS reads it when the process begins to talk, not from a context's argument.
+        os.environ["ROS_DOMAIN_ID"] = str(domain)
+        with GROUPS[name].bench(Path(folder), domain) as bench:
+            for case in GROUPS[name].cases.cases:
+                if case.name in only:
+                    print(
+                        json.dumps(case.judge(_room(bench, case.name), name).to_json()), flush=True
+                    )
+
+
+def _room(bench: Any, name: str) -> Any:
+    """A bench that is a folder gets one for each case."""
+    if isinstance(bench, Path):
+        bench = bench / name
+        bench.mkdir()
+    return bench
+
+
+if __name__ == "__main__":
+    from td3_driving.ros.middleware import prepare_middleware
+
+    prepare_middleware()
+    _main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])
