@@ -128,14 +128,23 @@ static void add_stretch(const Backing *b, Waiting *w, int row, int from, int to,
     }
 }
 
+/* How many places from the first on, in whole steps, have only names that are nought, or none. */
+INLINE int skip_steps(const uint32_t *names, int count, const int step, int nought)
+{
+    int u = 0;
+    for (; u + step <= count; u += step) {
+        int found = 0;
+        for (int k = 0; k < step; k++) found |= (names[u + k] == 0) == nought;
+        if (found) break;
+    }
+    return u;
+}
+
 /* The first place from `u` on at which names are nought, or at which they are not. */
 CLONED static int next_change(const uint32_t *names, int u, int width, int nought)
 {
-    for (; u + 8 <= width; u += 8) {
-        int found = 0;
-        for (int k = 0; k < 8; k++) found |= (names[u + k] == 0) == nought;
-        if (found) break;
-    }
+    u += skip_steps(names + u, width - u, 64, nought);
+    u += skip_steps(names + u, width - u, 8, nought);
     while (u < width && (names[u] == 0) != nought) u++;
     return u;
 }
