@@ -129,6 +129,9 @@ def read_scores(files: Sequence[Path]) -> Scores:
 
 
 def _scores_in(content: Any, name: str) -> Scores:
+    if isinstance(content, list):
+        named = [item for item in content if isinstance(item, Mapping) and "name" in item]
+        return {k: v for item in named for k, v in _scores_in(item, str(item["name"])).items()}
     if not isinstance(content, Mapping):
         return {}
     if "intervals" in content and "completion_pct" in content:
@@ -159,7 +162,7 @@ def model_card(file: Path) -> str:
     trained = {
         name.replace("_", " "): value
         for name, value in training.items()
-        if name not in ("scores", "command")
+        if name not in ("scores", "command") and value is not None
     }
     lines = [
         f"# {file.stem}",

@@ -125,6 +125,8 @@ def test_scores_are_read_wherever_they_stand_in_a_file(tmp_path: Path) -> None:
     nested = tmp_path / "report.json"
     nested.write_text(json.dumps({"rows": {"policy": SCORE, "random": SCORE}, "episodes": [1, 2]}))
     assert list(read_scores([file, nested])) == ["blank_camera", "policy", "random"]
+    nested.write_text(json.dumps({"completion_pct": 1.0, "drivers": [{"name": "mine", **SCORE}]}))
+    assert list(read_scores([nested])) == ["mine"]
     nested.write_text("{}")
     with pytest.raises(ValueError, match="holds no scores"):
         read_scores([nested])
