@@ -2,6 +2,8 @@
 # make drive       watch a policy drive
 # make evaluate    score a policy on maps it never saw
 # make test        lint and all tests
+# make faults      inject faults into the real graph, and keep the score; ten minutes
+# make mutants     remove each guard in turn, and see a test go red
 # make lint        ruff and mypy
 # make setup       install and build; done by the others on first use
 # make exec CMD="td3-driving doctor"    any command in the built environment
@@ -16,7 +18,7 @@ export PYTHON ?=
 IN_ENV := source scripts/env.sh &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train drive evaluate test lint exec clean
+.PHONY: help setup train drive evaluate test faults mutants lint exec clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
@@ -38,6 +40,12 @@ lint: setup
 
 test: lint
 	@$(IN_ENV) exec python -m pytest $(ARGS)
+
+faults: setup
+	@$(IN_ENV) exec td3-driving faults --page docs/reliability.md $(ARGS)
+
+mutants: setup
+	@$(IN_ENV) exec python scripts/mutants.py $(ARGS)
 
 exec: setup
 	@$(IN_ENV) $(CMD)

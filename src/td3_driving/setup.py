@@ -42,6 +42,7 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", installed("launch", "*.launch.py")),
         (f"share/{NAME}/config", installed("config", "*.*")),
+        (f"share/{NAME}/config/sros2", installed("config/sros2", "*.xml")),
         (f"share/{NAME}/config/tasks", installed("config/tasks", "*.yaml")),
         (f"share/{NAME}/policies", installed("policies", "*.*")),
         ("bin", ["bin/td3-driving"]),

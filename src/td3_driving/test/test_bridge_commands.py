@@ -60,3 +60,11 @@ def test_silence_brakes_after_half_a_second() -> None:
     assert gate.current(now_s=10.51) == BRAKE
     gate.accept(1, GO, now_s=10.6)  # a repeated command is no sign of life
     assert gate.current(now_s=10.6) == BRAKE
+
+
+def test_a_second_command_for_the_same_frame_is_a_duplicate() -> None:
+    for lock_step in (True, False):
+        gate = intake(lock_step, 1)
+        assert gate.accept(1, GO, now_s=0.0)
+        assert not gate.accept(1, BRAKE, now_s=0.1)
+        assert gate.current(now_s=0.1) == GO and gate.ignored["duplicate"] == 1

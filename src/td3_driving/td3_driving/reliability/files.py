@@ -177,7 +177,8 @@ def checkpoints_damaged(folder: Path) -> Figures:
                 f"{file.name}, damaged, was not passed over",
             )
         file.write_bytes(whole)
-    require(checkpoint.newest(folder / "damaged").path == newest, "the whole one is not taken")
+    saved = checkpoint.newest(folder / "damaged")
+    require(saved is not None and saved.path == newest, "the whole one is not taken")
     return {"damages": damages}
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,9 @@ class Counter(Node):
 @case("SIGKILL twice while training: each resumes from the newest whole checkpoint")
 def kill_while_training(shop: Workshop) -> Figures:
     """At moments that nobody chose; a checkpoint is written every 1.2 s, between episodes."""
-    lost, resume_s, options, before = [0], [], (), 0
+    lost, before = [0], 0
+    resume_s: list[float] = []
+    options: tuple[str, ...] = ()
     for round_ in range(3):
         with listening(shop.domain, Counter) as counter:
             begun_s = time.monotonic()
@@ -173,7 +176,7 @@ def kill_while_training(shop: Workshop) -> Figures:
             process.kill()
             process.wait(10.0)
             driven = before + counter.ticks // ACTION_REPEAT
-        until(lambda pids=children: gone(pids), 5.0, "the simulator ends with its parent")
+        until(partial(gone, children), 5.0, "the simulator ends with its parent")
         saved = shop.newest("killed")
         require(saved is not None, "no whole checkpoint was left")
         assert saved is not None
