@@ -37,12 +37,13 @@ def mend(bag: Path) -> int:
         if file.read(len(MAGIC)) != MAGIC:
             raise BagError(f"{files[0]} does not begin as an MCAP file; there is nothing to save")
         size = os.fstat(file.fileno()).st_size
+        file.seek(-len(MAGIC), os.SEEK_END)
+        if size > len(MAGIC) and file.read() == MAGIC:
+            raise BagError(f"{files[0]} has its end; there is nothing to mend")
         end = len(MAGIC)
         while end + _HEAD.size <= size:
             file.seek(end)
             opcode, length = _HEAD.unpack(file.read(_HEAD.size))
-            if opcode == _FOOTER:
-                raise BagError(f"{files[0]} has its end; there is nothing to mend")
             if opcode in (0, _DATA_END) or end + _HEAD.size + length > size:
                 break
             end += _HEAD.size + length

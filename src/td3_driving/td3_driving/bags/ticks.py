@@ -27,6 +27,9 @@ from td3_driving.ros.messages import (
 WINDOW = 32
 """Ticks that may be incomplete at a time; as deep as the nodes' pairing."""
 
+_ANEW_NS = 2_000_000_000
+"""A stamp so much older than the newest is no late one."""
+
 READ = (
     topics.FRAME, topics.IMAGE, topics.ODOMETRY, topics.ROUTE, topics.COLLISION,
     topics.OBSERVATION, topics.ACTION, topics.EPISODE,
@@ -103,13 +106,20 @@ class TickAssembler:
         self._present = present
         self._waiting: dict[int, _Parts] = {}
         self._routes: dict[int, Route] = {}
+        self._newest = 0
         self.incomplete = self.invalid = 0
         """Stamps that lacked a picture, a frame or an odometry; messages that were refused."""
 
     def add(self, topic: topics.Topic, message: Any) -> Iterator[RecordedTick]:
         """Takes a message, and gives the ticks that are whole with it."""
         try:
-            self._take(topic, message)
+            stamp = to_ns(message.header.stamp)
+            if stamp < self._newest - _ANEW_NS:
+                # With another map the simulator's time begins anew: stamps come a second time.
+                yield from self.rest()
+                self._newest = stamp
+            self._newest = max(stamp, self._newest)
+            self._take(topic, message, stamp)
         except ValueError:
             self.invalid += 1
         while self._waiting:
@@ -123,8 +133,7 @@ class TickAssembler:
         for stamp in list(self._waiting):
             yield from self._give(stamp)
 
-    def _take(self, topic: topics.Topic, message: Any) -> None:
-        stamp = to_ns(message.header.stamp)
+    def _take(self, topic: topics.Topic, message: Any, stamp: int) -> None:
         if topic is topics.ROUTE:
             self._routes[stamp] = from_route(message)
             while len(self._routes) > WINDOW:

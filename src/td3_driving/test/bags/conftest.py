@@ -36,13 +36,16 @@ def action_of(episode: int, step: int) -> tuple[float, float]:
 class Scene:
     """The messages of a drive, tick by tick."""
 
-    def __init__(self, width: int = 32, height: int = 24, repeat: int = REPEAT) -> None:
-        self._size = (height, width, 4)
+    def __init__(
+        self, width: int = 32, height: int = 24, repeat: int = REPEAT, anew: bool = False
+    ) -> None:
+        self._size, self._anew = (height, width, 4), anew
         self._stack = FrameStack(4, repeat)
 
     def tick(self, episode: int, step: int, last: bool) -> Iterator[tuple[topics.Topic, Any]]:
         """All messages of a tick; those of what the agent answers last."""
-        stamp = 10_000_000_000 + step * TICK_NS  # time begins anew with every episode
+        # Time may begin anew with every episode, as it does with another map.
+        stamp = (1 if self._anew else episode) * 10_000_000_000 + step * TICK_NS
         in_map = header(stamp, "map")
         if step == 0:
             yield topics.ROUTE, route_message(stamp)
