@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from td3_driving.reliability.training import TRAINING, Workshop
 
 GROUP_WITHIN_S = 400.0
 _FIRST_DOMAIN = 60
+"""Of the first group; another harness on this machine has others, by its process id."""
 
 
 class Group(NamedTuple):
@@ -65,9 +67,10 @@ def run(only: Collection[str] = ()) -> Iterator[Result]:
 
     A group that ends before its time, or hangs, fails with all of its cases that are missing.
     """
+    first = _FIRST_DOMAIN + os.getpid() % 7 * len(GROUPS)
     for number, (name, cases) in enumerate(chosen(only).items()):
         missing = {case.name: case for case in cases}
-        for result in _run_group(name, list(missing), _FIRST_DOMAIN + number):
+        for result in _run_group(name, list(missing), first + number):
             missing.pop(result.name, None)
             yield result
         for case in missing.values():
@@ -111,6 +114,19 @@ def _main(name: str, domain: int, only: list[str]) -> None:
                     )
 
 
+def _end_with_parent() -> None:
+    """SIGTERM ends the bench in order, and the end of the process that started us is one."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _room(bench: Any, name: str) -> Any:
     """A bench that is a folder gets one for each case."""
     if isinstance(bench, Path):
@@ -123,4 +139,5 @@ if __name__ == "__main__":
     from td3_driving.ros.middleware import prepare_middleware
 
     prepare_middleware()
+    _end_with_parent()
     _main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

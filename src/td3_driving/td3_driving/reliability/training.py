@@ -53,9 +53,16 @@ class Workshop:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end_all()
+
+    def end_all(self) -> None:
+        """Ends whatever a case has left running, and the simulators with it."""
         for process in self._started:
+            children = orphans(process.pid)
             with process:
                 process.kill()
+            until(partial(gone, children), 10.0, "the simulator ends with its parent")
+        self._started.clear()
 
     def train(self, run: str, *options: str, steps: int = 100_000) -> subprocess.Popen[bytes]:
         """Starts a training into the run's folder."""
@@ -214,7 +221,7 @@ def two_trainers(shop: Workshop) -> Figures:
     """They would overwrite each other."""
     first = shop.train("shared")
     shop.wait_for_checkpoints("shared", first, 1)
-    second = Workshop(shop.folder, 78).train("shared", "--resume")
+    second = Workshop(shop.folder, shop.domain - 40).train("shared", "--resume")
     require(second.wait(WITHIN_S) == 2, f"exit code {second.returncode}, wanted 2")
     require("writes checkpoints into" in shop.log("shared"), "the refusal does not say why")
     before = len(shop.episodes("shared"))
@@ -229,7 +236,7 @@ def simulator_killed_while_training(shop: Workshop) -> Figures:
     """It comes back on the same port."""
     folder = shop.folder / "simulator"
     folder.mkdir()
-    suite = Suite(folder, 79)
+    suite = Suite(folder, shop.domain)
     try:
         simulator = ("--simulator", f"127.0.0.1:{suite.port}")
         process = shop.train("simulator-killed", *simulator)
