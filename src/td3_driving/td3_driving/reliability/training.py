@@ -221,7 +221,7 @@ def two_trainers(shop: Workshop) -> Figures:
     """They would overwrite each other."""
     first = shop.train("shared")
     shop.wait_for_checkpoints("shared", first, 1)
-    second = Workshop(shop.folder, shop.domain - 40).train("shared", "--resume")
+    second = Workshop(shop.folder, shop.domain + 5).train("shared", "--resume")
     require(second.wait(WITHIN_S) == 2, f"exit code {second.returncode}, wanted 2")
     require("writes checkpoints into" in shop.log("shared"), "the refusal does not say why")
     before = len(shop.episodes("shared"))
