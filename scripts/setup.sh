@@ -67,7 +67,7 @@ build_workspace() {
   local wanted
   # With --symlink-install an edited Python file needs no build; what is generated, compiled or newly listed does.
   wanted=$({ find src/td3_driving_msgs cmake colcon.meta src/*/setup.* src/*/package.xml src/*/*/*/*.pyx src/*/*/*/*.h -type f -exec sha256sum {} + | sort
-    find launch config src/*/bin -type f | sort; cat .venv/.installed; } | sha256sum)
+    find launch config policies src/*/bin -type f | sort; cat .venv/.installed; } | sha256sum)
   if [ "$(cat install/.built 2>/dev/null)" = "$wanted" ]; then return; fi
   say "4/4 colcon build"
   # shellcheck disable=SC1091
