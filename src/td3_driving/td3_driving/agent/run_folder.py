@@ -12,7 +12,7 @@ summary.json           what the run came to
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
@@ -22,9 +22,9 @@ import numpy as np
 import yaml
 from torch.utils.tensorboard import SummaryWriter
 
-from td3_driving.agent.episode import EpisodeInProgress
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.types import Assignment, Purpose
+from td3_driving.driving.termination import Ending
 from td3_driving.evaluation.metrics import EpisodeScore
 from td3_driving.evaluation.story import Track, write_tracks
 from td3_driving.learning.config import TD3Config
@@ -72,6 +72,39 @@ class Run(Protocol):
     @property
     def trainer(self) -> Learner | None:
         """Whoever learns; None where nothing is learned."""
+
+
+class Drawn(Protocol):
+    """A path that can be drawn."""
+
+    @property
+    def points(self) -> np.ndarray:
+        """(M, 2) x, y."""
+
+
+class LoggedEpisode(Protocol):
+    """What a log tells of an episode that is over; an EpisodeInProgress has it all."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def ending(self) -> Ending | None: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def episode_return(self) -> float: ...
+    @property
+    def completion(self) -> float: ...
+    @property
+    def term_sums(self) -> Mapping[str, float]: ...
+    @property
+    def route(self) -> Drawn: ...
+    @property
+    def xy(self) -> Sequence[tuple[float, float]] | np.ndarray: ...
+    @property
+    def speeds_mps(self) -> Sequence[float] | np.ndarray: ...
+    @property
+    def last_stack(self) -> np.ndarray: ...
 
 
 class RunFolderError(RuntimeError):
@@ -202,7 +235,7 @@ class RunFolder:
         self,
         runner: Run,
         assignment: Assignment,
-        episode: EpisodeInProgress,
+        episode: LoggedEpisode,
         score: EpisodeScore | None,
     ) -> None:
         """Writes an episode to metrics.jsonl, and training episodes to TensorBoard."""
@@ -290,7 +323,7 @@ class RunFolder:
         self._board.close()
 
 
-def trajectory_picture(episode: EpisodeInProgress, size: int = 256) -> np.ndarray:
+def trajectory_picture(episode: LoggedEpisode, size: int = 256) -> np.ndarray:
     """The route in grey and the way driven in red, from above; uint8 (size, size, 3) RGB."""
     route, driven = episode.route.points, np.array(episode.xy)
     low = np.minimum(route.min(axis=0), driven.min(axis=0)) - 5.0

@@ -118,8 +118,9 @@ def add_pretrain(commands: Commands) -> None:
     """pretrain"""
     parser = _command(
         commands, "pretrain", "cli.pretrain", "learn in a fleet of worlds, without ROS",
-        "Many carla_lite worlds in this process teach one policy; a GPU does the learning if\n"
-        "there is one. What it sees, earns and may do is the graph's, so it drives there, too.\n"
+        "Many carla_lite worlds, in processes of their own, teach one policy; a GPU does the\n"
+        "learning if there is one. What it sees, earns and may do is the graph's, so it drives\n"
+        "there, too. "
         "Ctrl-C saves. With --steps on a CPU the same seed gives the same run.",
     )  # fmt: skip
     parser.add_argument("--task", help="name or .yaml file (default: lane_keeping)")
@@ -133,8 +134,13 @@ def add_pretrain(commands: Commands) -> None:
         "(default: a GPU if there is one)",
     )  # fmt: skip
     parser.add_argument(
-        "--threads", type=int, default=0, help="that simulate and draw (default: all processors)"
-    )
+        "--workers", type=int, help="processes that simulate and draw; 0 or 1: this one by threads "
+        "(default: one less than processors; with --threads 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--threads", type=int, default=0,
+        help="that simulate and draw in this process, without workers (default: all processors)",
+    )  # fmt: skip
     parser.add_argument(
         "--target-completion", type=float, default=0.0, metavar="PERCENT",
         help="stop when a policy completes so much on selection maps, such as 90",

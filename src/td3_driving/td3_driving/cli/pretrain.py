@@ -15,6 +15,7 @@ from td3_driving.evaluation.metrics import summarise
 from td3_driving.fleet.config import PretrainConfig, fleet_parameters
 from td3_driving.fleet.driving import scores_on_test_maps
 from td3_driving.fleet.pretrain import pretrain
+from td3_driving.fleet.workers import default_workers
 
 
 class Stop:
@@ -44,7 +45,10 @@ def run(chosen: argparse.Namespace) -> int:
         if getattr(chosen, name) is not None
     }  # fmt: skip
     agent = fleet_parameters(chosen.device, **wanted)
-    config = PretrainConfig(agent, chosen.worlds, chosen.threads, chosen.target_completion)
+    workers = chosen.workers
+    if workers is None:
+        workers = 0 if chosen.threads else default_workers(chosen.worlds)
+    config = PretrainConfig(agent, chosen.worlds, chosen.threads, chosen.target_completion, workers)
     out = chosen.out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{agent.task}"
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -55,7 +59,9 @@ def run(chosen: argparse.Namespace) -> int:
     if sys.stderr.isatty():
         _say("")
     if chosen.test_episodes and not stop():
-        scores = scores_on_test_maps(agent, result.policy, chosen.test_episodes, chosen.threads)
+        scores = scores_on_test_maps(
+            agent, result.policy, chosen.test_episodes, chosen.threads, workers
+        )
         summary = summarise(scores)
         low, high = summary.intervals["completion_pct"]
         figures["test"] = summary.as_dict()

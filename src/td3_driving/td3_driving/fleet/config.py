@@ -18,7 +18,8 @@ class PretrainConfig:
     Args:
         agent: Task, recipe, seed and budget; see `fleet_parameters`.
         worlds: That drive at the same time.
-        threads: That simulate and draw; 0: one for each processor.
+        threads: That simulate and draw in this process; 0: one for each processor.
+        workers: Processes that simulate and draw; 0 or 1: this one does it, by threads.
         target_completion_pct: Stop when a policy completes that share on selection maps; 0: never.
 
     Raises:
@@ -29,10 +30,12 @@ class PretrainConfig:
     worlds: int = 32
     threads: int = 0
     target_completion_pct: float = 0.0
+    workers: int = 0
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("worlds", 1, 1024), ("threads", 0, 1024), ("target_completion_pct", 0.0, 100.0)
+            ("worlds", 1, 1024), ("threads", 0, 1024), ("workers", 0, 1024),
+            ("target_completion_pct", 0.0, 100.0),
         ):  # fmt: skip
             if not low <= getattr(self, name) <= high:
                 raise ParameterError(

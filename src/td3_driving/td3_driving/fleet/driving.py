@@ -8,21 +8,28 @@ from typing import Protocol
 
 import numpy as np
 
-from td3_driving.agent.episode import EpisodeInProgress
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.program import held_out_plan, test_seeds
-from td3_driving.agent.task import driving_task
-from td3_driving.agent.types import Assignment, Purpose, Sight
+from td3_driving.agent.types import Assignment, Purpose
 from td3_driving.evaluation.metrics import EpisodeScore, score
-from td3_driving.fleet.worlds import FleetWorlds
+from td3_driving.fleet.fleet import Fleet
+from td3_driving.fleet.outcome import EpisodeOutcome
+from td3_driving.fleet.workers import make_fleet
 from td3_driving.learning.policy import Policy
 
 
 class FleetDriver(Protocol):
     """Decides for several vehicles at once."""
 
-    def __call__(self, sights: Sequence[Sight], assignments: Sequence[Assignment]) -> np.ndarray:
-        """float32 (n, 2): steer and acceleration in [-1, 1], for what each sees and is to do."""
+    def __call__(
+        self, observation: dict[str, np.ndarray], assignments: Sequence[Assignment]
+    ) -> np.ndarray:
+        """float32 (n, 2): steer and acceleration in [-1, 1].
+
+        Args:
+            observation: Of the n worlds, as Board.observation gives it.
+            assignments: What each is to do.
+        """
 
 
 class PolicyDriver:
@@ -35,95 +42,63 @@ class PolicyDriver:
     def __init__(self, policies: Mapping[str, Policy]) -> None:
         self._policies = policies
 
-    def __call__(self, sights: Sequence[Sight], assignments: Sequence[Assignment]) -> np.ndarray:
+    def __call__(
+        self, observation: dict[str, np.ndarray], assignments: Sequence[Assignment]
+    ) -> np.ndarray:
         """As FleetDriver."""
-        actions = np.zeros((len(sights), 2), np.float32)
+        actions = np.zeros((len(assignments), 2), np.float32)
         for name, policy in self._policies.items():
             mine = [i for i, assignment in enumerate(assignments) if assignment.driver == name]
             if mine:
-                observation = batch_of([sights[i] for i in mine])
-                actions[mine] = policy.select_action(observation, deterministic=True)
+                batch = {key: values[mine] for key, values in observation.items()}
+                actions[mine] = policy.select_action(batch, deterministic=True)
         return actions
 
 
-def batch_of(sights: Sequence[Sight]) -> dict[str, np.ndarray]:
-    """The sights' observations as one batch."""
-    return {
-        "image": np.stack([sight.image for sight in sights]),
-        "vector": np.stack([sight.vector for sight in sights]),
-    }
-
-
-def decide(
-    worlds: FleetWorlds,
-    episodes: Sequence[EpisodeInProgress],
-    indices: Sequence[int],
-    actions: np.ndarray,
-) -> None:
-    """Holds a decision for its ticks, in each world until its episode ends.
-
-    Args:
-        worlds: All of them.
-        episodes: What is driven in the worlds of `indices`; they advance, and may end.
-        indices: Of the worlds.
-        actions: float32 (n, 2), one for each of them.
-    """
-    going = list(range(len(indices)))
-    for _ in range(worlds.task.action_repeat):
-        ticks = worlds.step(actions[going], [indices[k] for k in going])
-        for k, tick in zip(going, ticks, strict=True):
-            episodes[k].advance(tick, float(actions[k, 0]))
-        going = [k for k in going if episodes[k].ending is None]
-        if not going:
-            return
-
-
 def drive(
-    worlds: FleetWorlds,
+    fleet: Fleet,
     assignments: Sequence[Assignment],
     driver: FleetDriver,
     watch: Callable[[], None] | None = None,
-) -> list[EpisodeInProgress]:
+    first: int = 0,
+) -> list[EpisodeOutcome]:
     """Drives one episode after the other in every world until all are over.
 
-    The i-th episode is driven in world i modulo their number, so that the outcome does not depend
-    on which of them ends first.
+    The i-th episode is driven in the world that is the i-th modulo their number, so that the
+    outcome does not depend on which of them ends first.
 
     Args:
-        worlds: Where.
+        fleet: Where.
         assignments: What.
         driver: Decides for the worlds that drive, in the order of their numbers.
         watch: Called before each decision; may raise to stop it all.
+        first: The worlds from this one on are used.
 
     Returns:
-        The episodes, over, in the order of the assignments.
+        The episodes in the order of the assignments.
     """
-    count = len(worlds)
-    waiting = [list(range(len(assignments)))[i::count] for i in range(count)]
-    driven: dict[int, EpisodeInProgress] = {}
+    count = len(fleet) - first
+    waiting = {first + i: list(range(len(assignments)))[i::count] for i in range(count)}
     at: dict[int, int] = {}
+    driven: dict[int, EpisodeOutcome] = {}
     while True:
-        fresh = [i for i in range(count) if i not in at and waiting[i]]
+        fresh = {i: queue.pop(0) for i, queue in waiting.items() if i not in at and queue}
         if fresh:
-            at |= {i: waiting[i].pop(0) for i in fresh}
-            starts = worlds.reset_many(fresh, [assignments[at[i]].plan for i in fresh])
-            for i, (tick, route) in zip(fresh, starts, strict=True):
-                assignment = assignments[at[i]]
-                driven[at[i]] = EpisodeInProgress(worlds.task, assignment, route, tick)
+            fleet.begin({i: assignments[k] for i, k in fresh.items()})
+            at |= fresh
         if not at:
             return [driven[k] for k in range(len(assignments))]
         indices = sorted(at)
-        episodes = [driven[at[i]] for i in indices]
         if watch is not None:
             watch()
-        sights = [episode.see() for episode in episodes]
-        actions = driver(sights, [episode.assignment for episode in episodes])
-        decide(worlds, episodes, indices, actions)
-        at = {i: at[i] for i in indices if driven[at[i]].ending is None}
+        observation = fleet.board.observation(indices)
+        actions = driver(observation, [assignments[at[i]] for i in indices])
+        for i, outcome in fleet.decide(indices, actions).items():
+            driven[at.pop(i)] = outcome
 
 
 def scores_on_test_maps(
-    parameters: AgentParameters, policy: Policy, episodes: int, threads: int = 0
+    parameters: AgentParameters, policy: Policy, episodes: int, threads: int = 0, workers: int = 0
 ) -> list[EpisodeScore]:
     """Scores of a policy on test maps, driven in a fleet of fresh worlds.
 
@@ -131,13 +106,14 @@ def scores_on_test_maps(
         parameters: Of the agent; they name the task and the test maps.
         policy: Who drives.
         episodes: How many.
-        threads: As of FleetWorlds.
+        threads: As of make_fleet.
+        workers: As of make_fleet.
     """
     seeds = test_seeds(replace(parameters, test_last_seed=parameters.test_first_seed + episodes))
     assignments = [
         Assignment(Purpose.TEST, held_out_plan(parameters, seeds, i), "given")
         for i in range(episodes)
     ]
-    with FleetWorlds(driving_task(parameters), min(episodes, 64), threads) as worlds:
-        driven = drive(worlds, assignments, PolicyDriver({"given": policy}))
-    return [score(record) for e in driven if (record := e.record()) is not None]
+    with make_fleet(parameters, min(episodes, 64), workers, threads) as fleet:
+        driven = drive(fleet, assignments, PolicyDriver({"given": policy}))
+    return [score(e.record) for e in driven if e.record is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
@@ -15,8 +15,7 @@ from td3_driving.agent.drivers import RandomDriver
 from td3_driving.agent.keeping import LearnerKeeper
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.trainer import NOISE_ENDS_AT, td3_config
-from td3_driving.agent.types import Sight
-from td3_driving.fleet.driving import batch_of
+from td3_driving.fleet.board import Board
 from td3_driving.learning.errors import LearningError, NonFiniteError
 from td3_driving.learning.fast import Device, Precision, choose_device, make_updates
 from td3_driving.learning.health import DeadActorDetector, RefusalCounter
@@ -67,6 +66,8 @@ class FleetLearner:
             self.agent, self.replay, self.acting, self._thread, self._learner.adopt
         )
         self._update: Future[dict[str, float]] | None = None
+        self._prepared: Future[None] = Future()
+        self._prepared.set_result(None)
         self._health, self._refusals = DeadActorDetector(), RefusalCounter()
         self.decisions = 0
         self._owed = 0.0
@@ -85,19 +86,47 @@ class FleetLearner:
         """Whether nothing is learned yet, and everyone drives at random."""
         return self.decisions < self._parameters.learning_starts
 
-    def explore(self, sights: Sequence[Sight], progress: float) -> np.ndarray:
+    def prepare(self) -> None:
+        """Begins what takes long before the first update, while everyone drives at random."""
+        self._prepared = self._thread.submit(self._learner.prepare)
+
+    def explore(self, observation: dict[str, np.ndarray], progress: float) -> np.ndarray:
         """Actions with exploration noise for all worlds; random before learning starts.
+
+        Args:
+            observation: Of all worlds, as Board.observation gives it.
+            progress: Of the training, in [0, 1].
 
         Returns:
             float32 (worlds, 2).
         """
         if self.warming_up:
-            pairs = zip(self._warm_up, sights, strict=True)
-            return np.stack([driver.act(sight) for driver, sight in pairs])
+            return np.stack([driver.draw() for driver in self._warm_up])
+        self._prepared.result()
         start, end = self._parameters.noise_start, self._parameters.noise_end
         level = start + (end - start) * min(progress / NOISE_ENDS_AT, 1.0)
-        noise = level * self._noise.standard_normal((len(sights), self.config.action_dim))
-        return self.acting.select_action(batch_of(sights), noise=noise.astype(np.float32))
+        noise = level * self._noise.standard_normal((len(self._warm_up), self.config.action_dim))
+        return self.acting.select_action(observation, noise=noise.astype(np.float32))
+
+    def begin(self, board: Board, worlds: list[int]) -> None:
+        """Episodes have begun in these worlds."""
+        observation = board.observation(worlds)
+        for i, image, vector in zip(worlds, *observation.values(), strict=True):
+            self.streams[i].begin(image[-1].copy(), vector)
+
+    def store(self, board: Board, actions: np.ndarray) -> None:
+        """Takes what a decision of all worlds led to."""
+        count = len(self.streams)
+        # Copies: the board goes on, and the streams keep what they are given.
+        frames, vectors = board.images[:count, -1].copy(), board.vectors[:count].copy()
+        rewards, terminated, truncated = (
+            array[:count].tolist() for array in (board.rewards, board.terminated, board.truncated)
+        )
+        for i, stream in enumerate(self.streams):
+            stream.append(
+                actions[i], rewards[i], terminated[i], truncated[i], frames[i], vectors[i]
+            )
+        self.decisions += count
 
     def learn(self) -> None:
         """Starts the updates that are due for the decisions stored until now."""
@@ -137,9 +166,14 @@ class FleetLearner:
         self.alarm = self._health.update(self.metrics)
         self.acting.load_from(self.agent)
 
+    def settle(self) -> None:
+        """As adopt, and waits for the preparation, too: nothing is under way then."""
+        self._prepared.result()
+        self.adopt()
+
     def candidate(self, name: str) -> Policy:
         """A frozen copy of the "learner" or of its "averaged" actor, acting where it learns."""
-        self.adopt()
+        self.settle()
         agent = self.agent
         if name == "averaged":
             return Policy(self.config, agent.average_actor_cnn, agent.average_actor, agent.device)

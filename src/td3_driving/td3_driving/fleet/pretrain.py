@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from td3_driving.agent.episode import EpisodeInProgress
 from td3_driving.agent.program import CANDIDATES, Selection, held_out_plan
 from td3_driving.agent.run_folder import RunFolder
 from td3_driving.agent.runner import Status
@@ -21,14 +20,15 @@ from td3_driving.driving.episodes import MAP_SPLIT, EpisodePlan, training_plan
 from td3_driving.evaluation.curve import draw_learning_curve
 from td3_driving.evaluation.metrics import EpisodeScore, score
 from td3_driving.fleet.config import PretrainConfig
-from td3_driving.fleet.driving import PolicyDriver, decide, drive
+from td3_driving.fleet.driving import PolicyDriver, drive
+from td3_driving.fleet.fleet import Fleet
 from td3_driving.fleet.learner import FleetLearner
-from td3_driving.fleet.worlds import FleetWorlds
+from td3_driving.fleet.outcome import EpisodeOutcome
+from td3_driving.fleet.workers import make_fleet
 from td3_driving.learning.policy import Policy
 
 FIRST_SELECTION = 0.15
 """Share of the run before which no policy is scored."""
-_PREPARED_AHEAD = 64
 
 
 @dataclass(frozen=True)
@@ -76,17 +76,21 @@ class Pretraining:
         self.config, self.parameters = config, resolved(config.agent)
         self._stop, self._tell, self._clock = stop, tell, clock
         self._task = driving_task(self.parameters)
-        self.trainer = FleetLearner(self.parameters, config.worlds)
         self.status = Status(purpose=Purpose.TRAIN.value)
-        self._folder: RunFolder | None = None
-        if run_dir is not None:
-            settings = {
-                "td3_agent": asdict(self.parameters), "fleet": {"worlds": config.worlds}
-            }  # fmt: skip
-            self._folder = RunFolder(run_dir, settings, resume=False)
+        self._begun = [0] * config.worlds
+        with ExitStack() as stack:
+            # The fleet first: it gets ready while the learner does.
+            self._fleet = self._make_fleet(stack)
+            self.trainer = FleetLearner(self.parameters, config.worlds)
+            self._folder: RunFolder | None = None
+            if run_dir is not None:
+                settings = {
+                    "td3_agent": asdict(self.parameters), "fleet": {"worlds": config.worlds}
+                }  # fmt: skip
+                self._folder = RunFolder(run_dir, settings, resume=False)
+            self._open = stack.pop_all()
         self._selections: list[Selection] = []
         self._best: Policy | None = None
-        self._index = 0
         self._began = self._saved_at = self._told_at = clock()
         self._target_s: float | None = None
         self._interrupted = False
@@ -104,26 +108,18 @@ class Pretraining:
         Raises:
             LearningError: the learner refuses update after update; what was learned is saved.
         """
-        p = self.parameters
-        with ExitStack() as stack:
+        with self._open as stack:
             if self._folder is not None:
                 stack.callback(self._folder.close)
             stack.callback(self.trainer.close)
-            keep = p.training_maps + 8
-            worlds = stack.enter_context(
-                FleetWorlds(self._task, self.config.worlds, self.config.threads, keep_maps=keep)
-            )
-            self._selection_worlds = stack.enter_context(
-                FleetWorlds(self._task, len(CANDIDATES) * p.selection_episodes, self.config.threads)
-            )
-            self._selection_worlds.prepare(a.plan for a in self._selection())
             stack.callback(self._save, wait=True)
             self._began = self._saved_at = self._clock()
+            self.trainer.prepare()
             try:
-                self._train(worlds)
+                self._train()
             except _Stopped:
                 self._interrupted = True
-            self.trainer.adopt()
+            self.trainer.settle()
             result = self._result()
         if self._folder is not None:
             draw_learning_curve(self._folder.metrics_file, self._folder.path / "learning_curve.png")
@@ -131,59 +127,59 @@ class Pretraining:
 
     # --- Training ---
 
-    def _train(self, worlds: FleetWorlds) -> None:
-        trainer, everyone = self.trainer, list(range(len(worlds)))
-        episodes: dict[int, EpisodeInProgress] = {}
-        self._restart(worlds, episodes, everyone)
-        sights = [episodes[i].see() for i in everyone]
-        for stream, sight in zip(trainer.streams, sights, strict=True):
-            stream.begin(sight.image[-1], sight.vector)
+    def _make_fleet(self, stack: ExitStack) -> Fleet:
+        """The worlds to learn in, and after them those to choose policies in."""
+        p, config = self.parameters, self.config
+        selection = self._selection() if p.selections else []
+        fleet = stack.enter_context(
+            make_fleet(
+                p, config.worlds + len(selection), config.workers, config.threads,
+                p.training_maps + p.selection_episodes + 8,
+            )
+        )  # fmt: skip
+        fleet.prepare({i: self._plan(i) for i in range(config.worlds)})
+        fleet.prepare({config.worlds + i: a.plan for i, a in enumerate(selection)})
+        return fleet
+
+    def _train(self) -> None:
+        trainer, fleet = self.trainer, self._fleet
+        everyone = list(range(self.config.worlds))
+        steps = fleet.board.steps[: len(everyone)]
+        self._begin(everyone)
         while self._progress() < 1.0 and self._target_s is None:
             self._check()
-            actions = trainer.explore(sights, self._progress())
+            actions = trainer.explore(fleet.board.observation(everyone), self._progress())
             trainer.learn()
-            driven = [episodes[i] for i in everyone]
-            steps_before = sum(episode.steps for episode in driven)
-            decide(worlds, driven, everyone, actions)
-            self.status.training_ticks += sum(e.steps for e in driven) - steps_before
+            before = int(steps.sum())
+            over = fleet.decide(everyone, actions)
+            self.status.training_ticks += int(steps.sum()) - before
             trainer.adopt()
-            sights = [episode.see() for episode in driven]
-            for i, episode in enumerate(driven):
-                ending, sight = episode.ending, sights[i]
-                trainer.streams[i].append(
-                    actions[i], episode.take_reward(), ending is not None and ending.terminated,
-                    ending is not None and ending.truncated, sight.image[-1], sight.vector,
-                )  # fmt: skip
-            trainer.decisions += len(worlds)
-            over = [i for i in everyone if episodes[i].ending is not None]
-            for i in over:
-                self._log(episodes[i])
-            self._restart(worlds, episodes, over)
-            for i in over:
-                sights[i] = episodes[i].see()
-                trainer.streams[i].begin(sights[i].image[-1], sights[i].vector)
+            trainer.store(fleet.board, actions)
+            for outcome in over.values():
+                self._log(outcome)
+            if over:
+                self._begin(list(over))
             self._after_a_round()
 
-    def _restart(
-        self, worlds: FleetWorlds, episodes: dict[int, EpisodeInProgress], indices: list[int]
-    ) -> None:
-        """Starts the next episode in each of these worlds."""
-        if not indices:
-            return
-        plans = [self._plan(self._index + k) for k in range(len(indices))]
-        self._index += len(indices)
-        worlds.prepare(
-            self._plan(self._index + ahead)
-            for ahead in range(0, _PREPARED_AHEAD, self.parameters.episodes_per_map)
-        )
-        starts = worlds.reset_many(indices, plans)
-        for i, plan, (tick, route) in zip(indices, plans, starts, strict=True):
-            assignment = Assignment(Purpose.TRAIN, plan, "learner")
-            episodes[i] = EpisodeInProgress(self._task, assignment, route, tick)
+    def _begin(self, indices: list[int]) -> None:
+        """Begins the next episode in each of these worlds."""
+        self._fleet.begin({i: Assignment(Purpose.TRAIN, self._plan(i), "learner") for i in indices})
+        self.trainer.begin(self._fleet.board, indices)
+        for i in indices:
+            self._begun[i] += 1
+        ahead = self.parameters.episodes_per_map
+        self._fleet.prepare({i: self._plan(i, ahead) for i in indices})
 
-    def _plan(self, index: int) -> EpisodePlan:
-        p, task = self.parameters, self._task
-        pool: range | str = task.map or range(p.training_maps)
+    def _plan(self, world: int, ahead: int = 0) -> EpisodePlan:
+        """What a world drives next, or so many episodes later.
+
+        Each world has maps of its own, so that none is prepared by more than one worker.
+        """
+        p, task, worlds = self.parameters, self._task, self.config.worlds
+        block, place = divmod(self._begun[world] + ahead, p.episodes_per_map)
+        index = (block * worlds + world) * p.episodes_per_map + place
+        maps = range(p.training_maps)
+        pool: range | str = task.map or maps[world % len(maps) :: worlds]
         return training_plan(
             p.seed, index, task.kind, pool, p.episodes_per_map, task.episode_s, task.starts
         )
@@ -227,7 +223,8 @@ class Pretraining:
         """Scores the learner and its average; keeps the best policy so far."""
         policies = {name: self.trainer.candidate(name) for name in CANDIDATES}
         assignments = self._selection()
-        episodes = drive(self._selection_worlds, assignments, PolicyDriver(policies), self._check)
+        driver = PolicyDriver(policies)
+        episodes = drive(self._fleet, assignments, driver, self._check, self.config.worlds)
         scores: dict[str, list[EpisodeScore]] = {name: [] for name in CANDIDATES}
         for assignment, episode in zip(assignments, episodes, strict=True):
             result = self._log(episode)
@@ -255,10 +252,9 @@ class Pretraining:
 
     # --- Writing ---
 
-    def _log(self, episode: EpisodeInProgress) -> EpisodeScore | None:
+    def _log(self, episode: EpisodeOutcome) -> EpisodeScore | None:
         """Writes an episode down; returns its score, None if it ended before its first tick."""
-        record = episode.record()
-        result = None if record is None else score(record)
+        result = None if episode.record is None else score(episode.record)
         if episode.assignment.purpose is Purpose.TRAIN:
             self.status.episodes += 1
             self.status.returns.append(episode.episode_return)
@@ -276,7 +272,7 @@ class Pretraining:
         """Writes a checkpoint and, while none was chosen, the newest policy."""
         if self._folder is None:
             return
-        values = {"program": {"index": self._index, "figures": self.figures()}}
+        values = {"program": {"index": sum(self._begun), "figures": self.figures()}}
         directory, folder = self._folder.checkpoints, self._folder
 
         def write_newest(policy: Policy, updates: int) -> None:

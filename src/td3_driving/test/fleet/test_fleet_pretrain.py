@@ -22,18 +22,31 @@ TINY = {
 }  # fmt: skip
 
 
-def config(worlds=2, threads=1, target_completion_pct=0.0, **changes):
+def config(worlds=2, threads=1, target_completion_pct=0.0, workers=0, **changes):
     parameters = fleet_parameters("cpu", **{**TINY, **changes})
-    return PretrainConfig(parameters, worlds, threads, target_completion_pct)
+    return PretrainConfig(parameters, worlds, threads, target_completion_pct, workers)
 
 
-def test_the_same_seed_gives_the_same_run_whatever_the_threads():
-    runs = [pretrain(config(threads=t)).figures for t in (1, 2)]
-    assert runs[0]["parameters_sha256"] == runs[1]["parameters_sha256"]
-    assert runs[0]["updates"] == runs[1]["updates"] >= 5
-    assert 72 <= runs[0]["steps"] == runs[1]["steps"] < 76
+def told(folder):
+    """What a run wrote of its episodes; how long each took differs."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if not k.startswith("time")} for line in lines]
+
+
+def test_the_same_seed_gives_the_same_run_whatever_the_threads_and_the_workers(tmp_path):
+    ways = {"threads": {"threads": 2}, "one": {"workers": 1}, "two": {"workers": 2}}
+    short = {"worlds": 3, "episode_s": 0.5}
+    runs = {name: pretrain(config(**short, **way), tmp_path / name) for name, way in ways.items()}
+    runs = {name: result.figures for name, result in runs.items()}
+    assert len({run["parameters_sha256"] for run in runs.values()}) == 1
+    assert {run["updates"] for run in runs.values()} == {runs["one"]["updates"]}
+    assert runs["one"]["updates"] >= 5
+    assert 72 <= runs["one"]["steps"] == runs["two"]["steps"] < 78
+    first, *others = (told(tmp_path / name) for name in ways)
+    assert len(first) >= 3
+    assert others == [first, first]
     other = pretrain(config(seed=6, steps=4)).figures
-    assert other["parameters_sha256"] != runs[0]["parameters_sha256"]
+    assert other["parameters_sha256"] != runs["one"]["parameters_sha256"]
 
 
 def test_updates_keep_to_the_ratio_that_was_asked_for():
@@ -103,7 +116,9 @@ def test_a_run_that_is_stopped_saves_what_it_learned(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"worlds": 0}, {"threads": -1}, {"target_completion_pct": 101.0}], ids=str
+    "bad",
+    [{"worlds": 0}, {"threads": -1}, {"workers": -1}, {"target_completion_pct": 101.0}],
+    ids=str,
 )
 def test_what_cannot_be_is_refused_by_name(bad):
     with pytest.raises(ParameterError, match=next(iter(bad))):
@@ -115,7 +130,7 @@ def test_the_command_trains_tests_and_tells_in_json(tmp_path, capsys, monkeypatc
     status = main(
         [
             "pretrain", "--task", "lane_keeping", "--worlds", "2", "--steps", "40", "--seed", "3",
-            "--device", "cpu", "--threads", "1", "--batch-size", "4", "--selections", "0",
+            "--device", "cpu", "--workers", "0", "--batch-size", "4", "--selections", "0",
             "--test-episodes", "1", "--out", str(tmp_path / "run"), "--json",
         ]
     )  # fmt: skip

@@ -14,6 +14,7 @@ from td3_driving.driving.episodes import EpisodePlan
 from td3_driving.driving.tasks import DrivingTask, load_task
 from td3_driving.driving.termination import EpisodeEnd
 from td3_driving.fleet.driving import drive
+from td3_driving.fleet.fleet import LocalFleet
 from td3_driving.fleet.worlds import FleetWorlds
 
 MAPS = ("LiteCircuit_1", "LiteCircuit_2")
@@ -81,12 +82,13 @@ def test_episodes_are_driven_to_their_ends_in_the_order_asked_for():
     plans = [plan(i, speed_mps=8.0 if i % 2 else 0.0) for i in range(5)]
     assignments = [Assignment(Purpose.TEST, p, "given") for p in plans]
 
-    def driver(sights, assignments):
+    def driver(observation, assignments):
+        assert observation["image"].shape == (len(assignments), 4, 84, 84)
         moves = [a.plan.start_speed_mps > 0.0 for a in assignments]
         return np.array([[1.0, 1.0] if m else [0.0, -1.0] for m in moves], np.float32)
 
-    with FleetWorlds(DrivingTask(), 2, threads=1) as worlds:
-        episodes = drive(worlds, assignments, driver)
+    with LocalFleet(DrivingTask(), 2, threads=1) as fleet:
+        episodes = drive(fleet, assignments, driver)
     assert [e.assignment for e in episodes] == assignments
     reasons = [e.ending.reason for e in episodes]
     assert [reasons[i] for i in (0, 2, 4)] == [EpisodeEnd.TIME_LIMIT] * 3

@@ -26,6 +26,9 @@ class Updates(Protocol):
     def at_once(self) -> int:
         """The fewest updates of one call of train; `train` takes multiples of it."""
 
+    def prepare(self) -> None:
+        """Does now what would delay the first update; nothing needs to be stored yet."""
+
     def train(self, updates: int, upto: int | None = None) -> dict[str, float]:
         """Runs that many updates; figures as TD3Agent.train's, of the last of each kind.
 
@@ -56,6 +59,9 @@ class CpuUpdates:
     def __init__(self, agent: TD3Agent, replay: FrameReplay) -> None:
         self._agent, self._replay = agent, replay
         agent.encode = picture_features
+
+    def prepare(self) -> None:
+        """Nothing to do."""
 
     def train(self, updates: int, upto: int | None = None) -> dict[str, float]:
         """As Updates.train."""

@@ -49,6 +49,9 @@ class CycleUpdates:
         """The fewest updates of one call of train: those of a cycle."""
         return self._agent.config.policy_delay
 
+    def prepare(self) -> None:
+        """Nothing to do."""
+
     def train(self, updates: int, upto: int | None = None) -> dict[str, float]:
         """Runs that many critic updates, a whole number of cycles.
 
@@ -142,9 +145,18 @@ class CudaUpdates(CycleUpdates):
         super().__init__(agent, replay, precision, compile_=True)
         self._graph: torch.cuda.CUDAGraph | None = None
 
-    def _run_cycles(self, count: int) -> None:
+    def prepare(self) -> None:
+        """Compiles and records a cycle, unless that is done; takes about 20 s.
+
+        Meanwhile nobody else may use the device. Drawn from is what the mirror holds, if only
+        zeros.
+        """
         if self._graph is None:
             self._graph = self._capture()
+
+    def _run_cycles(self, count: int) -> None:
+        self.prepare()
+        assert self._graph is not None
         for _ in range(count):
             self._graph.replay()
 
