@@ -11,7 +11,7 @@ import numpy as np
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.program import held_out_plan, test_seeds
 from td3_driving.agent.types import Assignment, Purpose
-from td3_driving.evaluation.metrics import EpisodeScore, score
+from td3_driving.evaluation.metrics import EpisodeScore
 from td3_driving.fleet.fleet import Fleet
 from td3_driving.fleet.outcome import EpisodeOutcome
 from td3_driving.fleet.workers import make_fleet
@@ -116,4 +116,4 @@ def scores_on_test_maps(
     ]
     with make_fleet(parameters, min(episodes, 64), workers, threads) as fleet:
         driven = drive(fleet, assignments, PolicyDriver({"given": policy}))
-    return [score(e.record) for e in driven if e.record is not None]
+    return [e.score for e in driven if e.score is not None]

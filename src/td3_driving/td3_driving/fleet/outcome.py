@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from td3_driving.agent.episode import EpisodeInProgress
 from td3_driving.agent.types import Assignment
 from td3_driving.driving.termination import Ending, EpisodeEnd
-from td3_driving.evaluation.records import EpisodeRecord, Infraction
+from td3_driving.evaluation.metrics import EpisodeScore, score
 
 
 class DrivenRoute(NamedTuple):
@@ -28,7 +28,7 @@ class EpisodeOutcome:
     """What there is to log and to score of an episode; named as in EpisodeInProgress.
 
     Args:
-        record: For the metrics; None if it ended before its first tick.
+        score: None if it ended before its first tick.
         xy: float64 (T + 1, 2) way driven.
         speeds_mps: float64 (T + 1,).
         last_stack: uint8 (4, 84, 84) of the newest tick.
@@ -41,7 +41,7 @@ class EpisodeOutcome:
     episode_return: float
     completion: float
     term_sums: dict[str, float]
-    record: EpisodeRecord | None
+    score: EpisodeScore | None
     route: DrivenRoute
     xy: np.ndarray
     speeds_mps: np.ndarray
@@ -51,6 +51,7 @@ class EpisodeOutcome:
 def outcome_of(episode: EpisodeInProgress) -> EpisodeOutcome:
     """The outcome of an episode that is over."""
     assert episode.ending is not None
+    record = episode.record()
     return EpisodeOutcome(
         episode.number,
         episode.assignment,
@@ -59,7 +60,7 @@ def outcome_of(episode: EpisodeInProgress) -> EpisodeOutcome:
         episode.episode_return,
         episode.completion,
         episode.term_sums,
-        episode.record(),
+        None if record is None else score(record),
         DrivenRoute(episode.route.points),
         np.array(episode.xy),
         np.array(episode.speeds_mps),
@@ -77,10 +78,9 @@ def to_message(outcome: EpisodeOutcome) -> dict[str, Any]:
     message |= {name: getattr(outcome, name).tobytes() for name in _SERIES}
     message["ending"] = [outcome.ending.reason.value, outcome.ending.detail]
     message["route"] = outcome.route.points.tobytes()
-    record = outcome.record
-    message["record"] = record and {
-        field.name: _plain(getattr(record, field.name)) for field in fields(record)
-    }
+    message["score"] = None
+    if outcome.score is not None:
+        message["score"] = asdict(outcome.score) | {"reason": outcome.score.reason.value}
     return message
 
 
@@ -88,32 +88,16 @@ def from_message(
     message: dict[str, Any], number: int, assignment: Assignment, last_stack: np.ndarray
 ) -> EpisodeOutcome:
     """The inverse of `to_message`."""
-    reason, detail = message["ending"]
+    (reason, detail), known = message["ending"], message["score"]
     xy, speeds_mps = (np.frombuffer(message[name]) for name in _SERIES)
     return EpisodeOutcome(
         number=number,
         assignment=assignment,
         ending=Ending(EpisodeEnd(reason), detail),
-        record=None if message["record"] is None else _record(message["record"]),
+        score=None if known is None else EpisodeScore(**{**known, "reason": EpisodeEnd(reason)}),
         route=DrivenRoute(np.frombuffer(message["route"]).reshape(-1, 2)),
         xy=xy.reshape(-1, 2),
         speeds_mps=speeds_mps,
         last_stack=last_stack,
         **{name: message[name] for name in _PLAIN},
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return np.ascontiguousarray(value, np.float64).tobytes()
-    return value.value if isinstance(value, EpisodeEnd) else value
-
-
-def _record(values: dict[str, Any]) -> EpisodeRecord:
-    known: dict[str, Any] = {
-        name: np.frombuffer(value) if isinstance(value, bytes) else value
-        for name, value in values.items()
-    }
-    known["reason"] = EpisodeEnd(values["reason"])
-    known["infractions"] = tuple(Infraction(*each) for each in values["infractions"])
-    return EpisodeRecord(**known)

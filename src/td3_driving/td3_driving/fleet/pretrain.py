@@ -18,7 +18,7 @@ from td3_driving.agent.task import driving_task, resolved
 from td3_driving.agent.types import Assignment, Purpose
 from td3_driving.driving.episodes import MAP_SPLIT, EpisodePlan, training_plan
 from td3_driving.evaluation.curve import draw_learning_curve
-from td3_driving.evaluation.metrics import EpisodeScore, score
+from td3_driving.evaluation.metrics import EpisodeScore
 from td3_driving.fleet.config import PretrainConfig
 from td3_driving.fleet.driving import PolicyDriver, drive
 from td3_driving.fleet.fleet import Fleet
@@ -29,6 +29,8 @@ from td3_driving.learning.policy import Policy
 
 FIRST_SELECTION = 0.15
 """Share of the run before which no policy is scored."""
+_NOTES_EVERY_S = 0.25
+"""Between two notes of the learner's figures; each takes as long as a decision of some worlds."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Pretraining:
             self._open = stack.pop_all()
         self._selections: list[Selection] = []
         self._best: Policy | None = None
-        self._began = self._saved_at = self._told_at = clock()
+        self._began = self._saved_at = self._told_at = self._noted_at = clock()
         self._target_s: float | None = None
         self._interrupted = False
         count = self.parameters.selections
@@ -192,9 +194,10 @@ class Pretraining:
 
     def _after_a_round(self) -> None:
         """Scores, saves and tells when it is time to."""
-        if self._folder is not None:
-            self._folder.log_update(self.trainer.updates, self.trainer.metrics)
         now, progress = self._clock(), self._progress()
+        if self._folder is not None and now - self._noted_at >= _NOTES_EVERY_S:
+            self._noted_at = now
+            self._folder.log_update(self.trainer.updates, self.trainer.metrics)
         if self._points and progress >= self._points[0]:
             self._points = [point for point in self._points if point > progress]
             self._select(progress)
@@ -227,9 +230,9 @@ class Pretraining:
         episodes = drive(self._fleet, assignments, driver, self._check, self.config.worlds)
         scores: dict[str, list[EpisodeScore]] = {name: [] for name in CANDIDATES}
         for assignment, episode in zip(assignments, episodes, strict=True):
-            result = self._log(episode)
-            if result is not None:
-                scores[assignment.driver].append(result)
+            self._log(episode)
+            if episode.score is not None:
+                scores[assignment.driver].append(episode.score)
         for name, of_one in scores.items():
             mean_speed_mps = float(np.mean([s.mean_speed_mps for s in of_one]))
             selection = Selection(
@@ -252,16 +255,14 @@ class Pretraining:
 
     # --- Writing ---
 
-    def _log(self, episode: EpisodeOutcome) -> EpisodeScore | None:
-        """Writes an episode down; returns its score, None if it ended before its first tick."""
-        result = None if episode.record is None else score(episode.record)
+    def _log(self, episode: EpisodeOutcome) -> None:
+        """Writes an episode down."""
         if episode.assignment.purpose is Purpose.TRAIN:
             self.status.episodes += 1
             self.status.returns.append(episode.episode_return)
             self.status.completions.append(100.0 * episode.completion)
         if self._folder is not None:
-            self._folder.log_episode(self, episode.assignment, episode, result)
-        return result
+            self._folder.log_episode(self, episode.assignment, episode, episode.score)
 
     def _write_policy(self) -> None:
         if self._folder is not None and self._best is not None:

@@ -96,7 +96,7 @@ def test_a_target_that_is_reached_ends_the_run(monkeypatch):
     def good(record):
         return replace(score(record), completion_pct=91.0)
 
-    monkeypatch.setattr("td3_driving.fleet.pretrain.score", good)
+    monkeypatch.setattr("td3_driving.fleet.outcome.score", good)
     result = pretrain(
         config(
             steps=400, selections=1, selection_episodes=1, learning_starts=1000,
