@@ -92,8 +92,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A first episode that can't start is given up soon."""
-    monkeypatch.setattr(Graph, "START_WITHIN_S", 2.0)
+    """A first episode that can't start is given up soon, but not before the bridge has answered."""
+    monkeypatch.setattr(Graph, "START_WITHIN_S", 8.0)
 
 
 @pytest.fixture

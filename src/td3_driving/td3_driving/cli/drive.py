@@ -6,10 +6,12 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from td3_driving.agent.parameters import AgentParameters
+from td3_driving.agent.runner import Runner
 from td3_driving.agent.shipped import shipped_policies
 from td3_driving.agent.task import DEFAULT_TASK
 from td3_driving.cli.display import RunDisplay
@@ -29,7 +31,6 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.video:
         codec_of(Path(chosen.video))  # a mistake is told before anything starts
     simulator = Simulator(*chosen.simulator) if chosen.simulator else None
-    ends_at = time.monotonic() + 60.0 * chosen.minutes if chosen.minutes else float("inf")
     policy = settings["td3_agent"]["policy"]
     lite_map = first_map(AgentParameters(**settings["td3_agent"]))
     title = f"td3-driving drive {policy}"
@@ -40,12 +41,25 @@ def run(chosen: argparse.Namespace) -> int:
     ):
         runner = graph.agent.runner
         with RunDisplay(runner, title) as display:
-            graph.run(stop, lambda: time.monotonic() >= ends_at, display.tick)
+            graph.run(stop, _driven_for(runner, chosen.minutes), display.tick)
         status = runner.status
         figures = {"policy": policy, "steps": status.ticks, "episodes": status.episodes}
     if chosen.json:
         print(json.dumps(figures), flush=True)
     return 0
+
+
+def _driven_for(runner: Runner, minutes: float | None) -> Callable[[], bool]:
+    """Whether it has driven for so long, counted from its first tick; None: it drives on."""
+    ends_at = float("inf")
+
+    def over() -> bool:
+        nonlocal ends_at
+        if minutes and runner.status.ticks:
+            ends_at = min(ends_at, time.monotonic() + 60.0 * minutes)
+        return time.monotonic() >= ends_at
+
+    return over
 
 
 def _title(policy: str) -> str:
