@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from td3_driving.cli.options import Commands, _command, _policy, _task
+from td3_driving.cli.arguments import (
+    Commands,
+    add_command,
+    add_policy_option,
+    add_task_option,
+)
 
 
 def add_replay(commands: Commands) -> None:
     """replay"""
-    parser = _command(
+    parser = add_command(
         commands, "replay", "cli.replay", "let a policy look at a recorded drive, off-line",
         "The recorded sensors go through the same perception and the same policy, as fast as they\n"
         "can: how far its actions are from what was driven, what the guard would have changed,\n"
@@ -18,8 +23,8 @@ def add_replay(commands: Commands) -> None:
         "same actions bit for bit: --expect makes a test of that; exit code 1: they differ.",
     )  # fmt: skip
     parser.add_argument("bag", type=Path, metavar="BAG", help="its folder, or its .mcap file")
-    _policy(parser)
-    _task(parser, "as which it is seen (default: the policy's; for baselines, the bag's)")
+    add_policy_option(parser)
+    add_task_option(parser, "as which it is seen (default: the policy's; for baselines, the bag's)")
     parser.add_argument(
         "--report", type=Path, metavar="DIR",
         help="write replay.html, one file to open or send, and replay.json",

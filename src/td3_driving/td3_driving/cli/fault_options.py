@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from td3_driving.cli.options import Commands, _command
+from td3_driving.cli.arguments import (
+    Commands,
+    add_command,
+)
 
 
 def add_faults(commands: Commands) -> None:
     """faults"""
-    parser = _command(
+    parser = add_command(
         commands, "faults", "cli.faults", "inject faults into the real graph, and keep the score",
         "Kills, stops and starves nodes and simulator, spoils sensors, messages, disks and\n"
         "files, and checks what is promised of each. About ten minutes on two cores that are idle\n"

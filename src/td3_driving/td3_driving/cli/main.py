@@ -32,7 +32,7 @@ examples:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     # Imported here so that --help and mistakes are answered without loading torch and ROS.
-    from td3_driving.cli import bag_options, fault_options, options
+    from td3_driving.cli import bag_options, bench_options, fault_options, options
 
     top = argparse.ArgumentParser(
         prog="td3-driving", description=DESCRIPTION, epilog=EXAMPLES,
@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     bag_options.add_replay(commands)
     options.add_policy(commands)
     options.add_doctor(commands)
-    options.add_bench(commands)
+    bench_options.add_bench(commands)
     fault_options.add_faults(commands)
     return top
 
