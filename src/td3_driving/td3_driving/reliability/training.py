@@ -33,6 +33,7 @@ SMALL = (
 """Short episodes, small updates, and a checkpoint every 1.2 s, between two episodes."""
 
 WITHIN_S = 60.0
+ENDS_WITHIN_S = 20.0
 ACTION_REPEAT = 2
 
 
@@ -59,8 +60,7 @@ class Workshop:
         """Ends whatever a case has left running, and the simulators with it."""
         for process in self._started:
             children = orphans(process.pid)
-            with process:
-                process.kill()
+            end(process)
             until(partial(gone, children), 10.0, "the simulator ends with its parent")
         self._started.clear()
 
@@ -111,6 +111,19 @@ class Workshop:
             return self.number(run) >= wanted
 
         until(reached, WITHIN_S, f"{more} more checkpoints")
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a training as people do, if it still runs; by force if that takes too long.
+
+    DDS sees a process that was killed for a while longer: the next case would meet its ghost.
+    """
+    with process:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def orphans(parent: int) -> list[int]:
