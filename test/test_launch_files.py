@@ -102,6 +102,7 @@ def test_the_four_nodes_run_as_processes_beside_carla_lite(mode: Mode) -> None:
     plan = plan_of(mode)
     assert [node.name for node in plan.nodes] == list(NODES)
     assert plan.namespace == "/carla/ego_vehicle"
+    assert plan.supervisor is not None and plan.supervisor.name == "supervisor"
     assert plan.composed is None and plan.rviz is None and plan.stop_after_s is None
     assert plan.simulator is not None
     assert plan.simulator.arguments[:4] == ("--host", "127.0.0.1", "--port", "2000")
@@ -191,7 +192,7 @@ def test_composed_means_the_same_parameters(mode: Mode) -> None:
     given = {"seed": "4", "map": "LiteTown_2", "role_name": "two", "kind": "town"}
     given |= {"train": {"steps": "900"}, "drive": {}, "evaluate": {"episodes": "2"}}[mode]
     composed, separate = plan_of(mode, **given, composed="true"), plan_of(mode, **given)
-    assert composed.nodes == ()
+    assert composed.nodes == () and composed.supervisor is None
     assert composed.simulator == separate.simulator
     assert composed.composed is not None
     told = parser().parse_args(composed.composed.arguments)
@@ -330,11 +331,11 @@ def test_launch_starts_the_nodes_that_the_plan_names(mode: Mode, loaded: Any) ->
     _, context = loaded
     context.launch_configurations.update({**defaults(mode), "simulator": "carla"})
     nodes = [action for action in start(context, mode) if isinstance(action, Node)]
-    assert [node.node_executable for node in nodes] == list(NODES)
+    assert [node.node_executable for node in nodes] == [*NODES, "supervisor"]
     assert {node.node_package for node in nodes} == {"td3_driving"}
     # Where carla-lite is started, the bridge waits until it is ready.
     beside = [a for a in actions(plan_of(mode)) if isinstance(a, Node)]
-    assert [node.node_executable for node in beside] == list(NODES[1:])
+    assert [node.node_executable for node in beside] == [*NODES[1:], "supervisor"]
 
 
 @needs_launch
