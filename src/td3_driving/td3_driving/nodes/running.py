@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import rclpy
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from td3_driving.nodes.managed import ManagedNode
+from td3_driving.parameters import ParameterError
 from td3_driving.ros.middleware import prepare_middleware
 from td3_driving.stopping import StopRequest, stop_on_signals
 
@@ -42,7 +45,8 @@ def run_node(
         conclude: Called after the node, done or stopped by a signal, has been destroyed.
 
     Returns:
-        The process's exit code: 0, or 2 if it was to start by itself and refused to.
+        The process's exit code: 0, or 2 if the node refused its parameters, or, where it was to
+        start by itself, anything else.
     """
     with stop_on_signals() as stop:
         initialise_ros()
@@ -51,9 +55,14 @@ def run_node(
         try:
             node = made = make()
             executor.add_node(made)
-            if made.autostart and not _started(made):
+            if isinstance(made, ManagedNode) and made.autostart and not _started(made):
                 return 2
-            spin(executor, lambda: done(made) or made.finalized, stop)
+            spin(executor, lambda: done(made) or _finalized(made), stop)
+        except (ParameterError, OSError, ValueError, RuntimeError) as error:
+            if node is not None:
+                raise
+            print(error, file=sys.stderr)
+            return 2
         finally:
             if node is not None:
                 node.destroy_node()
@@ -67,3 +76,7 @@ def _started(node: ManagedNode[Any]) -> bool:
     """Whether the node could be brought up; if not, it has said why."""
     up = TransitionCallbackReturn.SUCCESS
     return node.trigger_configure() == up and node.trigger_activate() == up
+
+
+def _finalized(node: Node) -> bool:
+    return isinstance(node, ManagedNode) and node.finalized

@@ -15,7 +15,14 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from td3_driving.parameters import ParameterError, build, check, parameter, require_consistent, unknown
+from td3_driving.parameters import (
+    ParameterError,
+    build,
+    check,
+    parameter,
+    require_consistent,
+    unknown,
+)
 
 T = TypeVar("T")
 
@@ -90,15 +97,18 @@ class DeclaredParameters(Generic[T]):
         return self.values
 
     def _sound_overrides(self, node: Node) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for name, value in _overrides(node).items():
-            try:
-                if name not in self._fields:
-                    raise unknown(self._owner, name, list(self._fields))
-                values[name] = check(self._owner, self._fields[name], value)
-            except ParameterError as error:
-                self._refused[name] = error
-        return values
+        given = _overrides(node)
+        for name, value in given.items():
+            self._note_unsound(name, value)
+        return {name: value for name, value in given.items() if name not in self._refused}
+
+    def _note_unsound(self, name: str, value: Any) -> None:
+        try:
+            if name not in self._fields:
+                raise unknown(self._owner, name, list(self._fields))
+            check(self._owner, self._fields[name], value)
+        except ParameterError as error:
+            self._refused[name] = error
 
     def _judge(self, parameters: list[Parameter]) -> SetParametersResult:
         """Whether these may be set now, and together with all others."""
