@@ -163,3 +163,25 @@ def yaml_text(cls: type, node: str) -> str:
             notes.append(f"({' | '.join(meta['choices'])})")
         lines.append(f"    {field.name}: {json.dumps(field.default)}  # {' '.join(notes)}")
     return "\n".join(lines) + "\n"
+
+
+def markdown_table(cls: type, node: str) -> str:
+    """The section of docs/parameters.md on a node: every parameter, and whether it may change."""
+    lines = [
+        f"## {node}",
+        "",
+        "| parameter | type | default | unit | allowed | changeable | meaning |",
+    ]
+    lines.append("|---|---|---|---|---|---|---|")
+    for field in dataclasses.fields(cls):
+        meta = field.metadata
+        low, high = meta["minimum"], meta["maximum"]
+        allowed = ", ".join(meta["choices"])
+        if low is not None or high is not None:
+            allowed = f"{'' if low is None else low} to {'' if high is None else high}"
+        cells = (
+            f"`{field.name}`", type(field.default).__name__, f"`{json.dumps(field.default)}`",
+            meta["unit"], allowed, "yes" if meta["changeable"] else "", meta["doc"],
+        )  # fmt: skip
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
