@@ -241,6 +241,7 @@ def test_every_value_is_one_that_its_node_takes(mode: Mode) -> None:
         ("train", {"seed": "-1"}, "td3_agent.seed must be in"),
         ("train", {"kind": "moon"}, "circuit, town"),
         ("drive", {"port": "70000"}, "port:=70000"),
+        ("drive", {"domain": "102"}, "domain:=102 must be a whole number"),
         ("drive", {"minutes": "-1"}, "td3_agent.minutes must be in"),
         ("evaluate", {"episodes": "0"}, "td3_agent.test_episodes must be in"),
     ],
@@ -270,6 +271,15 @@ def test_the_environment_keeps_what_the_user_has_set(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")
     profile = str(config_file("fastdds.xml"))
     assert plan_of("train").environment == {"FASTRTPS_DEFAULT_PROFILES_FILE": profile}
+
+
+def test_a_second_world_shares_neither_domain_nor_port_nor_names() -> None:
+    one = plan_of("train", domain="5", port="2000", role_name="one")
+    two = plan_of("train", domain="6", port="2010", role_name="two")
+    assert (one.environment["ROS_DOMAIN_ID"], two.environment["ROS_DOMAIN_ID"]) == ("5", "6")
+    assert (one.namespace, two.namespace) == ("/carla/one", "/carla/two")
+    assert settings_of(two)["carla_bridge"]["port"] == 2010
+    assert "ROS_DOMAIN_ID" not in plan_of("train").environment
 
 
 # --- rviz2 ---

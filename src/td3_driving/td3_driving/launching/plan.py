@@ -133,7 +133,7 @@ def make_plan(mode: Mode, values: Mapping[str, str], time_stamp: str) -> Plan:
         supervisor=None if composed else _supervisor(values),
         rviz=_rviz(namespace) if values["rviz"] == "true" else None,
         stop_after_s=60.0 * agent["minutes"] if mode == "drive" and values["minutes"] else None,
-        environment=middleware_environment(),
+        environment={**middleware_environment(), **_domain(values["domain"])},
     )
 
 
@@ -260,6 +260,14 @@ def _given(mode: Mode, values: Mapping[str, str]) -> Parameters:
         raise ParameterError(f"port:={port} must be in [1, 65535]")
     bridge = {"role_name": values["role_name"], "host": values["host"], "port": port}
     return {AGENT: agent, "carla_bridge": bridge}
+
+
+def _domain(text: str) -> dict[str, str]:
+    if not text:
+        return {}
+    if not text.isdecimal() or int(text) > 101:
+        raise ParameterError(f"domain:={text} must be a whole number in [0, 101]")
+    return {"ROS_DOMAIN_ID": text}
 
 
 def _carla_lite(values: Mapping[str, str], agent: AgentParameters) -> Command:

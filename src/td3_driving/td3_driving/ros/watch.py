@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ class TopicWatch:
         graph = tuple((n, node.count_publishers(n), node.count_subscribers(n)) for n in names)
         if graph != self._graph:
             self._graph = graph
-            self._complaints = [*self._rivals(), *self._mismatches()]
+            self._complaints = [*self._rivals(), *self._mismatches(names)]
         return self._complaints
 
     def _rivals(self) -> list[str]:
@@ -104,19 +105,20 @@ class TopicWatch:
                 said.append(f"{len(ends)} publishers of {tally.topic.name} ({who}); keep one")
         return said
 
-    def _mismatches(self) -> list[str]:
-        said = []
-        node = self._node
-        for ours in node.publishers:
-            for end in node.get_subscriptions_info_by_topic(ours.topic_name):
-                fit, why = qos_check_compatible(ours.qos_profile, end.qos_profile)
+    def _mismatches(self, names: list[str]) -> list[str]:
+        """What DDS will not connect; both ends as the graph tells them, with all defaults known."""
+        said, ours = [], self._node.get_fully_qualified_name()
+        for name in names:
+            offers = self._node.get_publishers_info_by_topic(name)
+            wishes = self._node.get_subscriptions_info_by_topic(name)
+            for offer, wish in itertools.product(offers, wishes):
+                if ours not in (_name(offer), _name(wish)):
+                    continue
+                fit, why = qos_check_compatible(offer.qos_profile, wish.qos_profile)
                 if fit == QoSCompatibility.ERROR:
-                    said.append(f"{_name(end)} asks for {ours.topic_name} otherwise: {why.strip()}")
-        for asked in node.subscriptions:
-            for end in node.get_publishers_info_by_topic(asked.topic_name):
-                fit, why = qos_check_compatible(end.qos_profile, asked.qos_profile)
-                if fit == QoSCompatibility.ERROR:
-                    said.append(f"{_name(end)} offers {asked.topic_name} otherwise: {why.strip()}")
+                    said.append(
+                        f"{_name(wish)} does not get {name} of {_name(offer)}: {why.strip(' ;')}"
+                    )
         return said
 
 
