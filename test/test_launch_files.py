@@ -102,6 +102,7 @@ def test_the_four_nodes_run_as_processes_beside_carla_lite(mode: Mode) -> None:
     plan = plan_of(mode)
     assert [node.name for node in plan.nodes] == list(NODES)
     assert plan.namespace == "/carla/ego_vehicle"
+    assert plan.supervisor is not None and plan.supervisor.name == "supervisor"
     assert plan.composed is None and plan.rviz is None and plan.stop_after_s is None
     assert plan.simulator is not None
     assert plan.simulator.arguments[:4] == ("--host", "127.0.0.1", "--port", "2000")
@@ -191,7 +192,7 @@ def test_composed_means_the_same_parameters(mode: Mode) -> None:
     given = {"seed": "4", "map": "LiteTown_2", "role_name": "two", "kind": "town"}
     given |= {"train": {"steps": "900"}, "drive": {}, "evaluate": {"episodes": "2"}}[mode]
     composed, separate = plan_of(mode, **given, composed="true"), plan_of(mode, **given)
-    assert composed.nodes == ()
+    assert composed.nodes == () and composed.supervisor is None
     assert composed.simulator == separate.simulator
     assert composed.composed is not None
     told = parser().parse_args(composed.composed.arguments)
@@ -240,6 +241,7 @@ def test_every_value_is_one_that_its_node_takes(mode: Mode) -> None:
         ("train", {"seed": "-1"}, "td3_agent.seed must be in"),
         ("train", {"kind": "moon"}, "circuit, town"),
         ("drive", {"port": "70000"}, "port:=70000"),
+        ("drive", {"domain": "102"}, "domain:=102 must be a whole number"),
         ("drive", {"minutes": "-1"}, "td3_agent.minutes must be in"),
         ("evaluate", {"episodes": "0"}, "td3_agent.test_episodes must be in"),
     ],
@@ -269,6 +271,15 @@ def test_the_environment_keeps_what_the_user_has_set(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")
     profile = str(config_file("fastdds.xml"))
     assert plan_of("train").environment == {"FASTRTPS_DEFAULT_PROFILES_FILE": profile}
+
+
+def test_a_second_world_shares_neither_domain_nor_port_nor_names() -> None:
+    one = plan_of("train", domain="5", port="2000", role_name="one")
+    two = plan_of("train", domain="6", port="2010", role_name="two")
+    assert (one.environment["ROS_DOMAIN_ID"], two.environment["ROS_DOMAIN_ID"]) == ("5", "6")
+    assert (one.namespace, two.namespace) == ("/carla/one", "/carla/two")
+    assert settings_of(two)["carla_bridge"]["port"] == 2010
+    assert "ROS_DOMAIN_ID" not in plan_of("train").environment
 
 
 # --- rviz2 ---
@@ -330,11 +341,11 @@ def test_launch_starts_the_nodes_that_the_plan_names(mode: Mode, loaded: Any) ->
     _, context = loaded
     context.launch_configurations.update({**defaults(mode), "simulator": "carla"})
     nodes = [action for action in start(context, mode) if isinstance(action, Node)]
-    assert [node.node_executable for node in nodes] == list(NODES)
+    assert [node.node_executable for node in nodes] == [*NODES, "supervisor"]
     assert {node.node_package for node in nodes} == {"td3_driving"}
     # Where carla-lite is started, the bridge waits until it is ready.
     beside = [a for a in actions(plan_of(mode)) if isinstance(a, Node)]
-    assert [node.node_executable for node in beside] == list(NODES[1:])
+    assert [node.node_executable for node in beside] == [*NODES[1:], "supervisor"]
 
 
 @needs_launch

@@ -22,7 +22,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from td3_driving.launching.arguments import defaults
-from td3_driving.launching.plan import Plan, make_plan
+from td3_driving.launching.plan import NODES, Plan, make_plan
 from td3_driving.ros import topics
 from td3_driving.ros.middleware import middleware_environment
 
@@ -31,7 +31,7 @@ STEPS = 300
 MAP = "LiteCircuit_1"
 TINY = {"batch_size": 8, "learning_starts": 16, "selections": 0, "episodes_per_map": 1000}
 INTERFACES = Path(__file__).parents[1] / "docs" / "interfaces.md"
-FRAMELESS = {topics.CLOCK.name, topics.DIAGNOSTICS.name}
+FRAMELESS = {topics.CLOCK.name, topics.DIAGNOSTICS.name, topics.HEARTBEAT.name}
 
 
 def executable(package: str, name: str) -> str:
@@ -85,7 +85,8 @@ def in_domain() -> Iterator[None]:
 
 
 def start_nodes(processes: Processes, plan: Plan) -> None:
-    for node in plan.nodes:
+    assert plan.supervisor is not None
+    for node in (*plan.nodes, plan.supervisor):
         command = [executable("td3_driving", node.name), "--ros-args"]
         command += ["-r", f"__ns:={plan.namespace}"]
         for i, source in enumerate(node.parameters):
@@ -153,7 +154,7 @@ def session(tmp_path_factory: pytest.TempPathFactory, in_domain: None) -> Iterat
             executor.spin_once(timeout_sec=0.1)
             assert time.monotonic() < end, processes.log("td3_agent")
         codes = {"td3_agent": agent.wait()}
-        for name in ("control", "perception", "carla_bridge"):
+        for name in ("supervisor", "control", "perception", "carla_bridge"):
             codes[name] = processes.interrupt(name)
         world.wait_for_tick(5.0)
         left = [a.type_id for a in world.get_actors() if is_ours(a)]
@@ -185,7 +186,7 @@ def test_a_training_in_processes_runs_its_steps_and_all_end_with_exit_code_0(
     session: Session,
 ) -> None:
     assert session.exit_codes == dict.fromkeys(session.exit_codes, 0)
-    assert len(session.exit_codes) == 5
+    assert len(session.exit_codes) == 6
     summary = json.loads((session.run_dir / "summary.json").read_text())
     assert summary["steps"] == STEPS
     assert summary["updates"] > 0
@@ -213,11 +214,13 @@ def test_the_interface_page_has_every_topic_and_no_other() -> None:
     assert set(stated()) == {topic.name for topic in topics.TOPICS}
 
 
-def test_each_topic_has_one_publisher_and_diagnostics_has_all_four(session: Session) -> None:
+def test_each_topic_has_one_publisher_but_for_diagnostics_and_heartbeats(session: Session) -> None:
     for topic in topics.TOPICS:
         nodes = set(session.witness.seen[topic.name])
         if topic is topics.DIAGNOSTICS:
-            assert nodes == {"carla_bridge", "perception", "td3_agent", "control"}
+            assert nodes == {*NODES, "supervisor"}
+        elif topic is topics.HEARTBEAT:
+            assert nodes == set(NODES)
         else:
             assert len(nodes) == 1, topic.name
 
@@ -256,6 +259,7 @@ def test_no_image_of_800x600_is_lost_between_processes(tmp_path: Path, in_domain
         port = processes.start_carla_lite()
         counter = processes.start("counter", [sys.executable, "-c", COUNT])
         options = {"port": port, "mode": "fixed_rate", "camera_width": 800, "camera_height": 600}
+        options |= {"autostart": "true"}
         command = [executable("td3_driving", "carla_bridge"), "--ros-args"]
         for name, value in options.items():
             command += ["-p", f"{name}:={value}"]

@@ -55,6 +55,7 @@ setup(
             "td3_agent = td3_driving.nodes.start:td3_agent",
             "control = td3_driving.nodes.start:control",
             "recorder = td3_driving.nodes.start:recorder",
+            "supervisor = td3_driving.nodes.start:supervisor",
         ]
     },
 )

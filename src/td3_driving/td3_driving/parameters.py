@@ -37,6 +37,7 @@ def parameter(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
+    changeable: bool = False,
 ) -> Any:
     """A dataclass field that carries a parameter's description.
 
@@ -47,9 +48,11 @@ def parameter(
         minimum: Smallest value allowed; None for no limit.
         maximum: Largest value allowed; None for no limit.
         choices: The strings allowed; empty for any.
+        changeable: Whether it may be set while the node works; else it is read-only.
     """
     metadata = {
-        "doc": doc, "unit": unit, "minimum": minimum, "maximum": maximum, "choices": choices
+        "doc": doc, "unit": unit, "minimum": minimum, "maximum": maximum, "choices": choices,
+        "changeable": changeable,
     }  # fmt: skip
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -97,6 +100,18 @@ def build(cls: type[T], owner: str, values: dict[str, Any]) -> T:
         if name not in fields:
             raise unknown(owner, name, list(fields))
     return cls(**{name: check(owner, fields[name], value) for name, value in values.items()})
+
+
+def require_consistent(owner: str, values: Any) -> None:
+    """Refuses values that contradict each other.
+
+    A dataclass of parameters that can do so has a method `contradictions`, which yields sentences.
+
+    Raises:
+        ParameterError: the first contradiction.
+    """
+    for sentence in getattr(values, "contradictions", tuple)():
+        raise ParameterError(f"parameters of {owner} contradict each other: {sentence}")
 
 
 def load(cls: type[T], node: str) -> T:
@@ -147,4 +162,26 @@ def yaml_text(cls: type, node: str) -> str:
         if meta["choices"]:
             notes.append(f"({' | '.join(meta['choices'])})")
         lines.append(f"    {field.name}: {json.dumps(field.default)}  # {' '.join(notes)}")
+    return "\n".join(lines) + "\n"
+
+
+def markdown_table(cls: type, node: str) -> str:
+    """The section of docs/parameters.md on a node: every parameter, and whether it may change."""
+    lines = [
+        f"## {node}",
+        "",
+        "| parameter | type | default | unit | allowed | changeable | meaning |",
+    ]
+    lines.append("|---|---|---|---|---|---|---|")
+    for field in dataclasses.fields(cls):
+        meta = field.metadata
+        low, high = meta["minimum"], meta["maximum"]
+        allowed = ", ".join(meta["choices"])
+        if low is not None or high is not None:
+            allowed = f"{'' if low is None else low} to {'' if high is None else high}"
+        cells = (
+            f"`{field.name}`", type(field.default).__name__, f"`{json.dumps(field.default)}`",
+            meta["unit"], allowed, "yes" if meta["changeable"] else "", meta["doc"],
+        )  # fmt: skip
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"

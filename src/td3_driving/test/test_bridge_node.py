@@ -50,6 +50,7 @@ class Graph:
         self._reset = self.client.create_client(ResetEpisode, topics.RESET.name)
         self.executor.add_node(self.bridge)
         self.executor.add_node(self.client)
+        self.bridge.bring_up()
 
     def until(self, done: Callable[[], bool], timeout_s: float = 20.0) -> None:
         end = time.monotonic() + timeout_s
@@ -369,10 +370,12 @@ def test_a_parameter_that_cannot_be_is_refused(parameters: dict[str, Any]) -> No
     context = Context()
     rclpy.init(context=context, domain_id=65)
     try:
+        bridge = CarlaBridge(
+            context=context,
+            parameter_overrides=[Parameter(k, value=v) for k, v in parameters.items()],
+        )
         with pytest.raises(ParameterError, match=next(iter(parameters))):
-            CarlaBridge(
-                context=context,
-                parameter_overrides=[Parameter(k, value=v) for k, v in parameters.items()],
-            )
+            bridge.bring_up()
+        bridge.destroy_node()
     finally:
         rclpy.shutdown(context=context)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 from td3_driving.driving.episodes import MAP_SPLIT
 from td3_driving.parameters import parameter
@@ -63,7 +64,12 @@ class AgentParameters:
     )
     reward: str = parameter(AS_THE_TASK, "name of the reward function; task: as the task says")
     target_speed_mps: float = parameter(
-        0.0, "speed with the highest reward; 0: as the task says", "m/s", 0.0, 50.0
+        0.0,
+        "speed with the highest reward; 0: as the task says",
+        "m/s",
+        0.0,
+        50.0,
+        changeable=True,
     )
 
     # How it learns: TD3.
@@ -103,8 +109,15 @@ class AgentParameters:
         choices=("float32", "float16", "bfloat16"),
     )
     pretanh_l2: float = parameter(1e-3, "weight of the actor's pre-tanh penalty", "", 0.0, 10.0)
-    noise_start: float = parameter(0.25, "exploration noise at the start", "", 0.0, 2.0)
-    noise_end: float = parameter(0.05, "exploration noise at the end", "", 0.0, 2.0)
+    noise_start: float = parameter(
+        0.25, "exploration noise at the start", "", 0.0, 2.0, changeable=True
+    )
+    noise_end: float = parameter(
+        0.05, "exploration noise at the end", "", 0.0, 2.0, changeable=True
+    )
+    training: bool = parameter(
+        True, "whether what is driven is learned from; false: no updates", changeable=True
+    )
 
     # Choosing and scoring.
     selections: int = parameter(4, "times the policy is scored during training", "", 0, 1000)
@@ -129,3 +142,26 @@ class AgentParameters:
     silence_s: float = parameter(
         3.0, "wall time without a tick after which the episode is a fault", "s", 0.1, 600.0
     )
+
+    def contradictions(self) -> Iterator[str]:
+        """One sentence for each."""
+        if self.test_last_seed < self.test_first_seed:
+            yield (
+                f"test_last_seed, {self.test_last_seed}, is before test_first_seed, "
+                f"{self.test_first_seed}"
+            )
+        if self.mode != "train":
+            return
+        starts = self.learning_starts
+        if self.steps:
+            starts = min(starts, self.steps // max(self.action_repeat, 1) // 10)
+        for name, value in (("learning_starts", starts), ("batch_size", self.batch_size)):
+            if value > self.replay_capacity:
+                yield (
+                    f"{name} is {value}, more than replay_capacity, {self.replay_capacity}, "
+                    "ever holds; nothing would be learned as meant"
+                )
+
+
+CHANGEABLE = tuple(f.name for f in fields(AgentParameters) if f.metadata["changeable"])
+"""What may change while a run goes on."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MAY_CHANGE = frozenset(
     {
         "steps", "minutes", "run_dir", "resume", "closing_test", "checkpoint_minutes",
-        "checkpoints_kept", "host", "port", "silence_s", "test_episodes",
+        "checkpoints_kept", "host", "port", "silence_s", "test_episodes", "training",
     }
 )  # fmt: skip
 """Parameters that a resumed run may set anew; all others must be those of the run."""

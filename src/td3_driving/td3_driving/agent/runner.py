@@ -11,17 +11,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from td3_driving.agent.drivers import LearnedDriver
 from td3_driving.agent.episode import EpisodeInProgress
-from td3_driving.agent.parameters import AgentParameters
+from td3_driving.agent.parameters import CHANGEABLE, AgentParameters
 from td3_driving.agent.program import Program, TrainingProgram
 from td3_driving.agent.run_folder import RunFolder
-from td3_driving.agent.task import driving_task
+from td3_driving.agent.task import driving_task, resolved
 from td3_driving.agent.trainer import OnlineTrainer
 from td3_driving.agent.types import (
     Assignment,
@@ -162,6 +162,20 @@ class Runner:
             self._episode.fail(detail)
             return self._finish()
         return Finished() if self._assignment is None else Reset(self._assignment)
+
+    def pause(self, why: str) -> Reply:
+        """Cuts the episode off as a fault does; the reply may be done at any later time."""
+        reply = self.fault(why)
+        self.hold(why)
+        return reply
+
+    def retune(self, parameters: AgentParameters) -> None:
+        """Takes over what may change in a run: noise, training, and the next episodes' speed."""
+        changed = {name: getattr(parameters, name) for name in CHANGEABLE}
+        self.parameters = resolved(replace(self.parameters, **changed))
+        self.task = driving_task(self.parameters)
+        if self.trainer is not None:
+            self.trainer.retune(self.parameters)
 
     def hold(self, why: str) -> None:
         """No episode can start, for that reason: the training clock stands until one does."""

@@ -102,7 +102,7 @@ class OnlineTrainer:
         self._refusals = RefusalCounter()
         self._restored_at = 0
         self._alarms: dict[str, str] = {}
-        self.enabled = True
+        self.enabled = parameters.training
         self.decisions = 0
         self.ledger = Ledger()
         self.metrics: dict[str, float] = {}
@@ -150,6 +150,11 @@ class OnlineTrainer:
             action = self._acting.select_action(sight.observation, noise=noise)
         self.recent_actions.append(action)
         return action
+
+    def retune(self, parameters: AgentParameters) -> None:
+        """Takes over another exploration noise, and whether to learn."""
+        self._parameters = parameters
+        self.enabled = parameters.training
 
     def begin(self, sight: Sight) -> None:
         """Stores the first observation of an episode."""

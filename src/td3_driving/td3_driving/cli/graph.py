@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -23,6 +23,7 @@ from td3_driving.cli.errors import GraphError
 from td3_driving.cli.settings import Settings, change, follow
 from td3_driving.nodes.carla_bridge import CarlaBridge
 from td3_driving.nodes.control import Control
+from td3_driving.nodes.managed import ManagedNode
 from td3_driving.nodes.perception import Perception
 from td3_driving.nodes.recorder import Recorder
 from td3_driving.nodes.running import initialise_ros, spin
@@ -128,12 +129,13 @@ class Graph:
             driving = {node: values for node, values in settings.items() if node != "recorder"}
             self.agent = self._make(TD3AgentNode, "td3_agent", run_config=driving)
             leaving.callback(self.agent.destroy_node)
+            self.agent.require(self.agent.trigger_configure())
             # A policy comes with the action repeat that it was trained with.
             follow(settings, self.agent.runner.parameters.action_repeat)
-            nodes: list[Node] = [self.agent]
             if self._record:
-                nodes.append(self._make_recorder())
-                leaving.callback(nodes[-1].destroy_node)
+                recorder = self._make_recorder()
+                leaving.callback(recorder.destroy_node)
+                self._executor.add_node(recorder)
             simulator = self._given or Simulator.start_lite(self._lite_map, seed)
             leaving.callback(simulator.stop)
             change(settings, "carla_bridge", "host", simulator.host)
@@ -144,8 +146,13 @@ class Graph:
             leaving.callback(self.perception.destroy_node)
             self.bridge = self._make(self._bridge, "carla_bridge")
             leaving.callback(self.bridge.destroy_node)
-            for node in (*nodes, self.control, self.perception, self.bridge):
+            # The guard first, so that nothing drives without it.
+            managed: list[ManagedNode[Any]] = [self.control, self.perception, self.bridge]
+            for node in managed:
+                node.require(node.trigger_configure())
+            for node in (*managed, self.agent):
                 self._executor.add_node(node)
+                node.require(node.trigger_activate())
             self._leaving = leaving.pop_all()
         return self
 

@@ -39,6 +39,10 @@ _COMMON = (
     Argument(
         "role_name", DEFAULT_ROLE, "names the vehicle; all topics are below /carla/<role_name>"
     ),
+    Argument(
+        "domain", "", "ROS domain, 0 to 101: a second world in one of its own shares nothing with "
+        "the first; empty: that of ROS_DOMAIN_ID",
+    ),
     Argument("params_file", "", "ROS parameter file read after those of config/"),
     Argument("rviz", "false", "show it in rviz2, where that is installed", YES_OR_NO),
     Argument(

@@ -27,10 +27,21 @@ from launch_ros.substitutions import ExecutableInPackage
 
 from td3_driving.configuration import config_file
 from td3_driving.launching.arguments import ARGUMENTS, REPLAY_ARGUMENTS, Argument, Mode
-from td3_driving.launching.plan import Command, NodeProcess, Plan, make_plan, replay_command
+from td3_driving.launching.plan import (
+    NODES,
+    Command,
+    NodeProcess,
+    Plan,
+    make_plan,
+    replay_command,
+)
 
 SAVING_S = "120"
 """How long a process may take to end after SIGINT: the agent writes its whole replay memory."""
+
+
+RESPAWN_S = 2.0
+"""Wait before a process is started again; long enough for a program that is done to end all."""
 
 
 def describe(mode: Mode) -> LaunchDescription:
@@ -76,6 +87,8 @@ def start(context: LaunchContext, mode: Mode) -> list[Action]:
 def actions(plan: Plan) -> list[Action]:
     """Environment first, then processes; the end of any of them is the end of all."""
     processes = [_node(node, plan.namespace) for node in plan.nodes]
+    if plan.supervisor is not None:
+        processes.append(_node(plan.supervisor, plan.namespace))
     if plan.composed is not None:
         processes.append(_command(plan.composed))
     now: list[Action] = [*processes]
@@ -106,9 +119,14 @@ def _when_ready(simulator: ExecuteProcess, client: ExecuteProcess) -> Action:
 
 
 def _on_exit(event: ProcessExited, context: LaunchContext) -> Action | None:
-    """Shuts all down: with exit code 0 if the process ended well, else with 1."""
+    """Shuts all down: with exit code 0 if the process ended well, else with 1.
+
+    A node that ended badly begins anew instead; after too many times the supervisor ends.
+    """
     if context.is_shutdown:
         return None
+    if event.returncode != 0 and getattr(event.action, "node_executable", "") in NODES:
+        return LogInfo(msg=f"{event.process_name} ended with exit code {event.returncode}")
     if event.returncode != 0:
         # launch has no other way to end with an exit code than an exception.
         raise RuntimeError(f"{event.process_name} ended with exit code {event.returncode}")
@@ -116,9 +134,11 @@ def _on_exit(event: ProcessExited, context: LaunchContext) -> Action | None:
 
 
 def _node(node: NodeProcess, namespace: str) -> Node:
+    """A node as a process; a managed one that ends badly begins anew, and the supervisor counts."""
     return Node(
         package="td3_driving", executable=node.name, name=node.name, namespace=namespace,
         parameters=list(node.parameters), output="screen", sigterm_timeout=SAVING_S,
+        respawn=node.name in NODES, respawn_delay=RESPAWN_S,
     )  # fmt: skip
 
 

@@ -67,6 +67,7 @@ class Plan:
         namespace: Of all nodes.
         simulator: carla-lite; None to use a server that runs.
         nodes: A process for each node; none when composed.
+        supervisor: Brings those processes' nodes up; None when composed.
         composed: One process for all of them; None when not composed.
         rviz: Topics that rviz2 shows, as (name in its configuration, name here); None for no rviz2.
         stop_after_s: Wall time after which all is ended; None: when the agent is done.
@@ -76,6 +77,7 @@ class Plan:
     namespace: str
     simulator: Command | None
     nodes: tuple[NodeProcess, ...]
+    supervisor: NodeProcess | None
     composed: Command | None
     rviz: tuple[tuple[str, str], ...] | None
     stop_after_s: float | None
@@ -128,9 +130,10 @@ def make_plan(mode: Mode, values: Mapping[str, str], time_stamp: str) -> Plan:
         composed=_composed(mode, values, merge(extra, given), agent, bag if record else None)
         if composed
         else None,
+        supervisor=None if composed else _supervisor(values),
         rviz=_rviz(namespace) if values["rviz"] == "true" else None,
         stop_after_s=60.0 * agent["minutes"] if mode == "drive" and values["minutes"] else None,
-        environment=middleware_environment(),
+        environment={**middleware_environment(), **_domain(values["domain"])},
     )
 
 
@@ -259,6 +262,14 @@ def _given(mode: Mode, values: Mapping[str, str]) -> Parameters:
     return {AGENT: agent, "carla_bridge": bridge}
 
 
+def _domain(text: str) -> dict[str, str]:
+    if not text:
+        return {}
+    if not text.isdecimal() or int(text) > 101:
+        raise ParameterError(f"domain:={text} must be a whole number in [0, 101]")
+    return {"ROS_DOMAIN_ID": text}
+
+
 def _carla_lite(values: Mapping[str, str], agent: AgentParameters) -> Command:
     arguments = ("--host", values["host"], "--port", values["port"], "--map", first_map(agent))
     seed = ("--seed", str(agent.seed))
@@ -271,6 +282,11 @@ def _process(node: str, mode: Mode, values: Mapping[str, str], last: Parameters)
         last.get(node),
     )  # fmt: skip
     return NodeProcess(node, tuple(source for source in sources if source))
+
+
+def _supervisor(values: Mapping[str, str]) -> NodeProcess:
+    sources = (str(config_file("supervisor.yaml")), values["params_file"])
+    return NodeProcess("supervisor", tuple(source for source in sources if source))
 
 
 def _composed(

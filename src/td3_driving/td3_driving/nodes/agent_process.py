@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from rclpy.clock import Clock, ClockType
 
 from td3_driving.agent.conclusion import conclude, score_line, scores
+from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.runner import Runner
-from td3_driving.learning.errors import LearningError
 from td3_driving.nodes.running import run_node
 from td3_driving.nodes.td3_agent import TD3AgentNode
 
@@ -32,28 +31,36 @@ def progress(runner: Runner) -> str:
     return ", ".join(words)
 
 
+class TalkingAgent(TD3AgentNode):
+    """The node that says on the console how it goes."""
+
+    def configure(self, parameters: AgentParameters) -> None:
+        """As TD3AgentNode.configure."""
+        super().configure(parameters)
+        run_dir = self.runner.parameters.run_dir
+        if run_dir:
+            self.get_logger().info(
+                f"run folder: {run_dir}; watch it: tensorboard --logdir {run_dir}"
+            )
+        self.create_timer(SAY_EVERY_S, self._say, clock=self._steady)
+
+    def _say(self) -> None:
+        if not self.active:
+            return
+        self.get_logger().info(progress(self.runner))
+        if self.runner.trainer is not None and self.runner.trainer.alarm:
+            self.get_logger().error(self.runner.trainer.alarm)
+
+
 def main() -> int:
     """Runs the node until its program is over, then saves and concludes."""
-    return run_node(_make, lambda node: node.finished, (LearningError,), _conclude)
-
-
-def _make() -> TD3AgentNode:
-    node = TD3AgentNode()
-    logger, run_dir = node.get_logger(), node.runner.parameters.run_dir
-    if run_dir:
-        logger.info(f"run folder: {run_dir}; watch it: tensorboard --logdir {run_dir}")
-
-    def say() -> None:
-        logger.info(progress(node.runner))
-        if node.runner.trainer is not None and node.runner.trainer.alarm:
-            logger.error(node.runner.trainer.alarm)
-
-    node.create_timer(SAY_EVERY_S, say, clock=Clock(clock_type=ClockType.STEADY_TIME))
-    return node
+    return run_node(TalkingAgent, lambda node: node.finished, _conclude)
 
 
 def _conclude(node: TD3AgentNode) -> None:
-    runner, logger = node.runner, node.get_logger()
+    runner, logger = getattr(node, "runner", None), node.get_logger()
+    if runner is None:
+        return  # it was never configured
     logger.info(progress(runner))
     for purpose, score in scores(runner).items():
         logger.info(score_line(purpose, score))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from td3_driving.parameters import parameter
@@ -46,6 +47,16 @@ class BridgeParameters:
 
     retry_min_s: float = parameter(0.5, "wait before connecting again", "s", 0.05, 60.0)
     retry_max_s: float = parameter(5.0, "longest such wait, reached by doubling", "s", 0.05, 600.0)
+
+    def contradictions(self) -> Iterator[str]:
+        """One sentence for each."""
+        if self.retry_min_s > self.retry_max_s:
+            yield f"retry_min_s, {self.retry_min_s:g} s, is more than retry_max_s"
+        if self.mode == "fixed_rate" and self.command_timeout_s <= self.fixed_delta_s:
+            yield (
+                f"command_timeout_s is {self.command_timeout_s:g} s, not more than fixed_delta_s, "
+                f"{self.fixed_delta_s:g} s, so that it would brake between any two commands"
+            )
 
     def session(self) -> SessionConfig:
         """The settings of the simulator session."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from td3_driving.nodes import bridge_messages as messages
 from td3_driving.nodes.bridge_commands import CommandIntake
 from td3_driving.nodes.bridge_parameters import BridgeParameters
 from td3_driving.nodes.bridge_transforms import Transforms
+from td3_driving.nodes.managed import TRANSITION_S, ManagedNode
 from td3_driving.nodes.running import run_node
 from td3_driving.ros import topics
-from td3_driving.ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
+from td3_driving.ros.diagnostics import ERROR, OK, WARN, Health
 from td3_driving.ros.messages import (
     LIGHT_NUMBERS,
     NOBODY_AHEAD,
@@ -25,7 +24,6 @@ from td3_driving.ros.messages import (
     to_ns,
     to_time,
 )
-from td3_driving.ros.parameters import declare
 from td3_driving.simulator import (
     BRAKE,
     CarlaSession,
@@ -44,7 +42,7 @@ from td3_driving_msgs.srv import ResetEpisode
 _VERSION_RETRY_S = 15.0
 
 
-class CarlaBridge(Node):
+class CarlaBridge(ManagedNode[BridgeParameters]):
     """Takes vehicle_control_cmd and the service reset; gives all that the simulator has to say.
 
     In lock_step a tick happens when the command that answers the newest frame has arrived, and
@@ -53,13 +51,20 @@ class CarlaBridge(Node):
 
     A lost simulator ends the episode and is connected to again, ever more patiently. Until the
     next reset commands are ignored, and frames (fixed_rate only) carry episode 0.
+
+    Activation connects; deactivation brakes until the vehicle stands, and ends the episode; cleanup
+    leaves the simulator as it was found.
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__("carla_bridge", **{"namespace": topics.DEFAULT_NAMESPACE, **options})
-        parameters = declare(self, BridgeParameters)
+        super().__init__("carla_bridge", BridgeParameters, "simulator", **options)
+
+    def configure(self, parameters: BridgeParameters) -> None:
+        """As ManagedNode.configure; the simulator is not touched yet."""
         self._settings = parameters
         self._session = CarlaSession(parameters.session())
+        # A new map is waited for twice: to be loaded, and to show its first tick.
+        self._patience_s = 2.0 * self._session.config.map_timeout_s + TRANSITION_S
         self._lock_step = parameters.mode == "lock_step"
         self._intake = CommandIntake(self._lock_step, parameters.command_timeout_s)
         self._map = parameters.map
@@ -79,22 +84,37 @@ class CarlaBridge(Node):
             )
         }  # fmt: skip
         self._transforms = Transforms(self, parameters)
-        topics.VEHICLE_CONTROL.subscription(self, self._on_command)
+        self._watch.subscription(topics.VEHICLE_CONTROL, self._on_command)
         self.create_service(topics.RESET.type, topics.RESET.name, self._on_reset)
         # Wall time: /clock stands still when the simulator does.
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._retry = self.create_timer(0.0, self._connect, clock=self._steady)
+        self._retry.cancel()
         if not self._lock_step:
             self.create_timer(parameters.fixed_delta_s, self._on_rate, clock=self._steady)
-        self._diagnostics = Diagnostics(self, "simulator", self._health)
 
-    def destroy_node(self) -> None:
-        """Leave the simulator as it was found, then end."""
+    def activate(self) -> None:
+        """As ManagedNode.activate: connects soon, unless it still is connected."""
+        if not self._session.connected:
+            self._retry.timer_period_ns = 0
+            self._retry.reset()
+
+    def deactivate(self) -> None:
+        """As ManagedNode.deactivate: brakes until the vehicle stands."""
+        self._retry.cancel()
+        self._end_episode()
+        if self._session.connected:
+            try:
+                self._session.halt()
+            except SimulatorError as error:
+                self._lose(error)
+
+    def cleanup(self) -> None:
+        """As ManagedNode.cleanup: leaves the simulator as it was found."""
         self._session.close()
-        super().destroy_node()
 
     def _connect(self) -> None:
         self._retry.cancel()
+        self.beat(self._patience_s)
         try:
             self._session.connect()
         except SimulatorError as error:
@@ -112,9 +132,10 @@ class CarlaBridge(Node):
         wait_s = _VERSION_RETRY_S if isinstance(error, VersionMismatch) else self._retry_s
         self._retry_s = min(2.0 * self._retry_s, self._settings.retry_max_s)
         self._fault = str(error)
-        self.get_logger().error(f"{error}; next attempt in {wait_s:.1f} s")
-        self._retry.timer_period_ns = int(wait_s * 1e9)
-        self._retry.reset()
+        if self.active:
+            self.get_logger().error(f"{error}; next attempt in {wait_s:.1f} s")
+            self._retry.timer_period_ns = int(wait_s * 1e9)
+            self._retry.reset()
         self._diagnostics.publish()
 
     def _end_episode(self) -> None:
@@ -122,6 +143,8 @@ class CarlaBridge(Node):
         self._intake.forget()
 
     def _on_command(self, message: VehicleControl) -> None:
+        if not self.active:
+            return
         try:
             stamp_ns = to_ns(message.header.stamp)
         except InvalidMessage as error:
@@ -149,7 +172,7 @@ class CarlaBridge(Node):
             return BRAKE
 
     def _on_rate(self) -> None:
-        if self._session.connected:
+        if self.active and self._session.connected:
             self._tick()
 
     def _tick(self) -> None:
@@ -165,7 +188,11 @@ class CarlaBridge(Node):
     def _on_reset(
         self, request: ResetEpisode.Request, response: ResetEpisode.Response
     ) -> ResetEpisode.Response:
+        if not self.active:
+            response.message = "carla_bridge is not active; activate it first"
+            return response
         self._end_episode()
+        self.beat(self._patience_s)
         try:
             start = self._session.reset(
                 ResetRequest(
@@ -246,7 +273,8 @@ class CarlaBridge(Node):
         """Whether anybody listens; rclpy takes 50 us to publish to nobody."""
         return self._out[topic].get_subscription_count() > 0
 
-    def _health(self) -> Health:
+    def health(self) -> Health:
+        """As ManagedNode.health."""
         figures: dict[str, object] = {
             "map": self._session.map_name,
             "episode": self._episode,

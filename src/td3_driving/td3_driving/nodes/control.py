@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
+from std_msgs.msg import Header
 
 from td3_driving.driving.action import Command, to_command
 from td3_driving.driving.gate import CommandGate, GateLimits, GuardReport
+from td3_driving.nodes.managed import ManagedNode
 from td3_driving.nodes.running import run_node
 from td3_driving.parameters import parameter
 from td3_driving.ros import topics
-from td3_driving.ros.diagnostics import OK, WARN, Diagnostics, Health
+from td3_driving.ros.diagnostics import OK, WARN, Health
 from td3_driving.ros.messages import InvalidMessage, from_action, to_ns
-from td3_driving.ros.parameters import declare
 from td3_driving_msgs.msg import Action, GuardState, VehicleControl
 
 NS = 1e9
@@ -38,19 +39,30 @@ class ControlParameters:
     )
     tick_s: float = parameter(0.05, "simulation time between two actions", "s", 0.001, 0.5)
 
+    def contradictions(self) -> Iterator[str]:
+        """One sentence for each."""
+        if self.stale_after_s <= self.tick_s:
+            yield (
+                f"stale_after_s is {self.stale_after_s:g} s, not more than tick_s, "
+                f"{self.tick_s:g} s, so that it would brake between any two actions"
+            )
 
-class Control(Node):
+
+class Control(ManagedNode[ControlParameters]):
     """Takes action; gives vehicle_control_cmd and guard_state.
 
     Whatever comes in, what goes out is finite, within limits and of bounded steering rate; silence
-    brakes, measured on the wall's clock, since a simulator that hangs stops its own.
+    brakes, measured on the wall's clock, since a simulator that hangs stops its own. The last
+    command of a node that is deactivated is the brake.
     """
 
     CHECK_PERIOD_S = 0.05
 
     def __init__(self, **options: Any) -> None:
-        super().__init__("control", **{"namespace": topics.DEFAULT_NAMESPACE, **options})
-        parameters = declare(self, ControlParameters)
+        super().__init__("control", ControlParameters, "guard", **options)
+
+    def configure(self, parameters: ControlParameters) -> None:
+        """As ManagedNode.configure."""
         self._tick_s = parameters.tick_s
         self._gate = CommandGate(
             GateLimits(
@@ -59,18 +71,31 @@ class Control(Node):
             )
         )  # fmt: skip
         self._stale_after_s = parameters.stale_after_s
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._heard_ns: int | None = None
-        self._header = None
+        self._header: Header | None = None
         self._braking = False
         self.commands = self.interventions = self.invalid = 0
         self._out = topics.VEHICLE_CONTROL.publisher(self)
         self._guard = topics.GUARD.publisher(self)
-        topics.ACTION.subscription(self, self._on_action)
+        self._watch.subscription(topics.ACTION, self._on_action)
         self.create_timer(self.CHECK_PERIOD_S, self._on_check, clock=self._steady)
-        self._diagnostics = Diagnostics(self, "guard", self._health)
+
+    def activate(self) -> None:
+        """As ManagedNode.activate: holds nothing from before."""
+        self._gate.reset()
+        self._heard_ns = self._header = None
+        self._braking = False
+
+    def deactivate(self) -> None:
+        """As ManagedNode.deactivate: brakes, if anything was commanded."""
+        if self._header is not None:
+            self._braking = True
+            command, report = self._gate.filter(None, 0.0, math.inf)
+            self._publish(command, report, age_s=self._age_s())
 
     def _on_action(self, message: Action) -> None:
+        if not self.active:
+            return
         try:
             to_ns(message.header.stamp)
         except InvalidMessage as error:
@@ -87,9 +112,9 @@ class Control(Node):
         self._publish(command, report, age_s=0.0)
 
     def _on_check(self) -> None:
-        if self._heard_ns is None:
+        if self._heard_ns is None or not self.active:
             return
-        age_s = (self._steady.now().nanoseconds - self._heard_ns) / NS
+        age_s = self._age_s()
         if age_s <= self._stale_after_s:
             return
         command, report = self._gate.filter(None, age_s, age_s)
@@ -97,6 +122,10 @@ class Control(Node):
             self._braking = True
             self.get_logger().warning(f"no action for {age_s:.2f} s: braking")
         self._publish(command, report, age_s)
+
+    def _age_s(self) -> float:
+        assert self._heard_ns is not None
+        return (self._steady.now().nanoseconds - self._heard_ns) / NS
 
     def _publish(self, command: Command, report: GuardReport, age_s: float) -> None:
         self.commands += 1
@@ -120,7 +149,8 @@ class Control(Node):
             )
         )  # fmt: skip
 
-    def _health(self) -> Health:
+    def health(self) -> Health:
+        """As ManagedNode.health."""
         figures = {
             "commands": self.commands, "interventions": self.interventions, "invalid": self.invalid
         }  # fmt: skip

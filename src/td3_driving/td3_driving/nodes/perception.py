@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from rclpy.node import Node
 from std_msgs.msg import Header
 
 from td3_driving.driving.picture import FrameStack, grey_84
+from td3_driving.nodes.managed import ManagedNode
 from td3_driving.nodes.running import run_node
-from td3_driving.parameters import ParameterError, parameter
+from td3_driving.parameters import parameter
 from td3_driving.ros import topics
-from td3_driving.ros.diagnostics import OK, WARN, Diagnostics, Health
+from td3_driving.ros.diagnostics import OK, WARN, Health
 from td3_driving.ros.images import decode
 from td3_driving.ros.messages import InvalidMessage, to_image, to_ns
 from td3_driving.ros.pairing import StampPairer
-from td3_driving.ros.parameters import declare
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,18 @@ class PerceptionParameters:
     crop_left: float = parameter(0.0, "share cut off at the left", "", 0.0, 0.9)
     crop_right: float = parameter(0.0, "share cut off at the right", "", 0.0, 0.9)
 
+    def contradictions(self) -> Iterator[str]:
+        """One sentence for each."""
+        for one, other in (("crop_top", "crop_bottom"), ("crop_left", "crop_right")):
+            total = getattr(self, one) + getattr(self, other)
+            if total >= 1.0:
+                yield (
+                    f"{one} + {other} are {total:g} and leave nothing of the picture; "
+                    "their sum must be below 1"
+                )
 
-def _require_a_rest(parameters: PerceptionParameters) -> None:
-    for one, other in (("crop_top", "crop_bottom"), ("crop_left", "crop_right")):
-        total = getattr(parameters, one) + getattr(parameters, other)
-        if total >= 1.0:
-            raise ParameterError(
-                f"parameters perception.{one} + {other} are {total:g} and leave nothing of the "
-                "picture; their sum must be below 1"
-            )
 
-
-class Perception(Node):
+class Perception(ManagedNode[PerceptionParameters]):
     """Takes rgb_front/image and frame; gives observation/image.
 
     Observation: 84x84, encoding 8UC4, channel i being the stack's frame i, newest last. At the
@@ -53,23 +53,30 @@ class Perception(Node):
     DEPTH = 4
 
     def __init__(self, **options: Any) -> None:
-        super().__init__("perception", **{"namespace": topics.DEFAULT_NAMESPACE, **options})
-        parameters = declare(self, PerceptionParameters)
+        super().__init__("perception", PerceptionParameters, "camera", **options)
+
+    def configure(self, parameters: PerceptionParameters) -> None:
+        """As ManagedNode.configure."""
         self._crop = (
             parameters.crop_top, parameters.crop_bottom,
             parameters.crop_left, parameters.crop_right,
         )  # fmt: skip
-        _require_a_rest(parameters)
         self._stack = FrameStack(self.DEPTH, parameters.frame_stride)
         self._pairer = StampPairer(("image", "frame"))
         self._last: tuple[int, int] | None = None
         self.published = self.invalid = self.gaps = 0
         self._out = topics.OBSERVATION.publisher(self)
-        topics.IMAGE.subscription(self, lambda m: self._take("image", m))
-        topics.FRAME.subscription(self, lambda m: self._take("frame", m))
-        self._diagnostics = Diagnostics(self, "camera", self._health)
+        self._watch.subscription(topics.IMAGE, lambda m: self._take("image", m))
+        self._watch.subscription(topics.FRAME, lambda m: self._take("frame", m))
+
+    def deactivate(self) -> None:
+        """As ManagedNode.deactivate: the next stack begins with an episode."""
+        self._pairer.clear()
+        self._last = None
 
     def _take(self, name: str, message: Any) -> None:
+        if not self.active:
+            return
         try:
             stamp = to_ns(message.header.stamp)
             value = (*decode(message), message.header) if name == "image" else message
@@ -99,7 +106,8 @@ class Perception(Node):
         self._out.publish(to_image(picture, "8UC4", head))
         self.published += 1
 
-    def _health(self) -> Health:
+    def health(self) -> Health:
+        """As ManagedNode.health."""
         bad = self.invalid + self.gaps
         figures = {
             "published": self.published, "invalid": self.invalid,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import rclpy
 from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from td3_driving.nodes.managed import ManagedNode
 from td3_driving.parameters import ParameterError
 from td3_driving.ros.middleware import prepare_middleware
 from td3_driving.stopping import StopRequest, stop_on_signals
@@ -33,27 +35,19 @@ def spin(executor: Executor, done: Callable[[], bool], stop: StopRequest) -> Non
 def run_node(
     make: Callable[[], N],
     done: Callable[[N], bool] = lambda node: False,
-    refusals: tuple[type[Exception], ...] = (),
     conclude: Callable[[N], None] = lambda node: None,
 ) -> int:
     """Runs one node as a process of its own.
 
     Args:
         make: Makes the node; called after rclpy has been initialised.
-        done: Whether the node has nothing left to do.
-        refusals: Further errors by which the node refuses to be made as asked.
+        done: Whether the node has nothing left to do; one that was shut down has not, either way.
         conclude: Called after the node, done or stopped by a signal, has been destroyed.
 
     Returns:
-        The process's exit code: 0, or 2 for parameters that are refused.
+        The process's exit code: 0, or 2 if the node refused its parameters, or, where it was to
+        start by itself, anything else.
     """
-    refused: tuple[type[Exception], ...] = (
-        ParameterError,
-        OSError,
-        ValueError,
-        RuntimeError,
-        *refusals,
-    )
     with stop_on_signals() as stop:
         initialise_ros()
         executor = SingleThreadedExecutor()
@@ -61,8 +55,10 @@ def run_node(
         try:
             node = made = make()
             executor.add_node(made)
-            spin(executor, lambda: done(made), stop)
-        except refused as error:
+            if isinstance(made, ManagedNode) and made.autostart and not _started(made):
+                return 2
+            spin(executor, lambda: done(made) or _finalized(made), stop)
+        except (ParameterError, OSError, ValueError, RuntimeError) as error:
             if node is not None:
                 raise
             print(error, file=sys.stderr)
@@ -74,3 +70,13 @@ def run_node(
             rclpy.try_shutdown()
         conclude(made)
     return 0
+
+
+def _started(node: ManagedNode[Any]) -> bool:
+    """Whether the node could be brought up; if not, it has said why."""
+    up = TransitionCallbackReturn.SUCCESS
+    return node.trigger_configure() == up and node.trigger_activate() == up
+
+
+def _finalized(node: Node) -> bool:
+    return isinstance(node, ManagedNode) and node.finalized

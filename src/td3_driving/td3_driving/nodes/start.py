@@ -32,6 +32,11 @@ def recorder() -> int:
     return _run("recorder")
 
 
+def supervisor() -> int:
+    """ros2 run td3_driving supervisor"""
+    return _run("supervisor")
+
+
 def _run(module: str) -> int:
     try:
         return _main_of(module)()

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import rclpy.task
-from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
-from std_srvs.srv import SetBool, Trigger
 
-from td3_driving.agent.build import load_driver, make_runner
+from td3_driving.agent.build import make_runner
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.types import Drive, Finished, Reply, Reset, StepReport, Tick
 from td3_driving.driving.plausibility import PlausibilityCheck
 from td3_driving.driving.route import Route
-from td3_driving.learning.errors import LearningError
+from td3_driving.nodes.agent_services import offer_services
+from td3_driving.nodes.managed import ManagedNode
 from td3_driving.ros import topics
-from td3_driving.ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
+from td3_driving.ros.diagnostics import ERROR, OK, WARN, Health
 from td3_driving.ros.markers import agent_markers
 from td3_driving.ros.messages import (
     InvalidMessage,
@@ -32,14 +31,15 @@ from td3_driving.ros.messages import (
     to_traffic,
 )
 from td3_driving.ros.pairing import StampPairer
-from td3_driving.ros.parameters import declare
 from td3_driving_msgs.msg import Action, EpisodeStatus
 from td3_driving_msgs.srv import ResetEpisode
 
 NS = 1e9
+LEARNER_S = 60.0
+"""How long the node may be silent when it waits for its learner."""
 
 
-class TD3AgentNode(Node):
+class TD3AgentNode(ManagedNode[AgentParameters]):
     """Takes observation/image, odometry, frame, route, collision and lane_invasion.
 
     Gives action, episode, markers and /diagnostics; offers save_checkpoint, load_policy and
@@ -47,6 +47,9 @@ class TD3AgentNode(Node):
 
     A tick is handled when all of it is there: the three messages of its stamp, as many events as
     its frame counts, and for an episode's first tick the route of its stamp.
+
+    Deactivation cuts the episode off as a fault does: its open decision teaches nothing. Cleanup
+    saves what was learned; configured again, the same node goes on with its run.
 
     Args:
         run_config: Parameters of all nodes, kept in the run folder; this node's alone unless given.
@@ -63,12 +66,20 @@ class TD3AgentNode(Node):
     def __init__(
         self, run_config: Mapping[str, Mapping[str, Any]] | None = None, **options: Any
     ) -> None:
-        super().__init__("td3_agent", **{"namespace": topics.DEFAULT_NAMESPACE, **options})
-        self._settings = declare(self, AgentParameters)
-        self.runner = make_runner(self._settings, run_config)
+        super().__init__("td3_agent", AgentParameters, "td3", **options)
+        self._run_config = run_config
+        self._begun = False
         self.finished = False
         """Whether there is nothing left to drive."""
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+
+    def configure(self, parameters: AgentParameters) -> None:
+        """As ManagedNode.configure: makes the learner, or loads the policy."""
+        self._settings = replace(parameters, resume=parameters.resume or self._begun)
+        self.runner = make_runner(self._settings, self._run_config)
+        self.finished = False
+        if self.runner.trainer is not None and parameters.learning == "lock_step":
+            # An update is waited for, however long it takes on this machine.
+            self.silence_s = LEARNER_S
         self._pairer = StampPairer(("frame", "observation", "odometry"))
         self._events: dict[str, defaultdict[int, list[str]]] = {
             "collision": defaultdict(list),
@@ -89,19 +100,48 @@ class TD3AgentNode(Node):
         self._action = topics.ACTION.publisher(self)
         self._status = topics.EPISODE.publisher(self)
         self._markers = topics.MARKERS.publisher(self)
-        topics.FRAME.subscription(self, self._guarded("frame", self._pair))
-        topics.OBSERVATION.subscription(self, self._guarded("observation", self._on_observation))
-        topics.ODOMETRY.subscription(self, self._guarded("odometry", self._on_odometry))
-        topics.ROUTE.subscription(self, self._guarded("route", self._on_route))
-        topics.COLLISION.subscription(self, self._guarded("collision", self._on_event))
-        topics.LANE_INVASION.subscription(self, self._guarded("lane_invasion", self._on_event))
+        for topic, name, handle in (
+            (topics.FRAME, "frame", self._pair),
+            (topics.OBSERVATION, "observation", self._on_observation),
+            (topics.ODOMETRY, "odometry", self._on_odometry),
+            (topics.ROUTE, "route", self._on_route),
+            (topics.COLLISION, "collision", self._on_event),
+            (topics.LANE_INVASION, "lane_invasion", self._on_event),
+        ):
+            self._watch.subscription(topic, self._guarded(name, handle))
         self._reset = self.create_client(ResetEpisode, topics.RESET.name)
-        self.create_service(Trigger, topics.SAVE_CHECKPOINT.name, self._on_save)
-        self.create_service(Trigger, topics.LOAD_POLICY.name, self._on_load)
-        self.create_service(SetBool, topics.SET_TRAINING.name, self._on_set_training)
+        offer_services(self, self.runner, lambda: self._settings, self._forgive)
         self.create_timer(self.WATCH_PERIOD_S, self._on_watch, clock=self._steady)
-        self._diagnostics = Diagnostics(self, "td3", self._health)
-        self._do(self.runner.start())
+
+    def activate(self) -> None:
+        """As ManagedNode.activate: asks for an episode."""
+        if self._wanted is None:
+            self._do(self.runner.start())
+        else:
+            self._ask_for_reset()
+
+    def deactivate(self) -> None:
+        """As ManagedNode.deactivate: cuts the episode off."""
+        if self._asked is not None:
+            self._reset.remove_pending_request(self._asked)
+            self._asked = None
+        self._pairer.clear()
+        self._waiting.clear()
+        if self._driving is not None:
+            self._driving = None
+            reply = self.runner.pause("deactivated")
+            self._wanted = reply if isinstance(reply, Reset) else None
+            self.finished = isinstance(reply, Finished)
+
+    def cleanup(self) -> None:
+        """As ManagedNode.cleanup: saves and stops the learner."""
+        self.runner.close()
+        self._begun = bool(self._settings.run_dir and self.runner.status.training_ticks)
+
+    def retune(self, parameters: AgentParameters) -> None:
+        """As ManagedNode.retune: noise and training at once, the speed with the next episode."""
+        self._settings = replace(parameters, resume=self._settings.resume)
+        self.runner.retune(self._settings)
 
     # --- In ---
 
@@ -109,6 +149,8 @@ class TD3AgentNode(Node):
         """A callback that refuses a bad message by name and lives on."""
 
         def callback(message: Any) -> None:
+            if not self.active:
+                return
             try:
                 handle(name, message)
             except ValueError as error:
@@ -170,7 +212,7 @@ class TD3AgentNode(Node):
             self._require_next(frame)
             self._step(stamp, frame, parts, hits)
             # Only now: the time that we took ourselves is not the simulator's silence.
-            self._last_tick_ns = self._steady.now().nanoseconds
+            self._forgive()
         if frame.step == 0:
             self._handle_all()
 
@@ -282,9 +324,15 @@ class TD3AgentNode(Node):
         self._driving, self._last_step = response.episode, None
         self._handle_all()
 
+    def _forgive(self) -> None:
+        """Nobody was silent while we were not listening."""
+        self._last_tick_ns = self._steady.now().nanoseconds
+
     def _on_watch(self) -> None:
         """Silence while driving is a fault; a reset without an answer is asked for again."""
         now = self._steady.now().nanoseconds
+        if not self.active:
+            return
         if self._driving is not None:
             silent_s = (now - self._last_tick_ns) / NS
             if silent_s > self._settings.silence_s:
@@ -318,49 +366,10 @@ class TD3AgentNode(Node):
         self._handle_all()
         return True
 
-    # --- Services and health ---
+    # --- Health ---
 
-    def _on_save(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self.runner.trainer is None or not self._settings.run_dir:
-            response.message = "nothing is learned here, or run_dir is empty"
-            return response
-        try:
-            self.runner.save()
-            response.success, response.message = True, f"saved under {self._settings.run_dir}"
-        except OSError as error:
-            response.message = f"not saved: {error}"
-        # Nobody was silent while we were not listening.
-        self._last_tick_ns = self._steady.now().nanoseconds
-        return response
-
-    def _on_load(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        try:
-            if self._settings.mode == "train":
-                raise ValueError("a run that learns has its own policy; load one in mode drive")
-            needs, driver = load_driver(self._settings)
-            if needs != self.runner.parameters:
-                raise ValueError(
-                    f"{self._settings.policy} was trained to see the world differently than the "
-                    "policy in force; start the node anew"
-                )
-            self.runner.set_driver(driver)
-            response.success, response.message = True, f"driving with {self._settings.policy}"
-        except (ValueError, OSError, LearningError) as error:
-            response.message = str(error)
-        return response
-
-    def _on_set_training(
-        self, request: SetBool.Request, response: SetBool.Response
-    ) -> SetBool.Response:
-        if self.runner.trainer is None:
-            response.message = f"mode {self._settings.mode} has no learner"
-        else:
-            self.runner.trainer.enabled = request.data
-            response.success = True
-            response.message = "learning" if request.data else "driving without learning"
-        return response
-
-    def _health(self) -> Health:
+    def health(self) -> Health:
+        """As ManagedNode.health."""
         status, trainer = self.runner.status, self.runner.trainer
         figures: dict[str, Any] = {
             "purpose": status.purpose, "map": status.map, "episodes": status.episodes,
@@ -378,13 +387,6 @@ class TD3AgentNode(Node):
         if self._driving is None and not self.finished:
             return WARN, f"waiting for an episode: {status.waiting_for or 'asked for'}", figures
         return OK, status.purpose, figures
-
-    def destroy_node(self) -> None:
-        """Saves and stops the learner first."""
-        try:
-            self.runner.close()
-        finally:
-            super().destroy_node()
 
     @property
     def refused_because(self) -> str:

@@ -170,7 +170,14 @@ class Suite:
 
     def _command(self, name: str, sources: tuple[str | dict[str, Any], ...]) -> list[str]:
         program = Path(get_package_prefix("td3_driving")) / "lib" / "td3_driving" / name
-        command = [str(program), "--ros-args", "-r", f"__ns:={self.namespace}"]
+        command = [
+            str(program),
+            "--ros-args",
+            "-p",
+            "autostart:=true",
+            "-r",
+            f"__ns:={self.namespace}",
+        ]
         for number, source in enumerate(sources):
             if not isinstance(source, str):
                 file = self.folder / f"{name}-{number}.yaml"

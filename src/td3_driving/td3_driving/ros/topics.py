@@ -29,6 +29,7 @@ from td3_driving_msgs.msg import (
     EpisodeStatus,
     Frame,
     GuardState,
+    Heartbeat,
     LaneInvasion,
     VehicleControl,
 )
@@ -78,6 +79,10 @@ class Topic:
     type: type
     qos: QoSProfile
     doc: str
+    exclusive: bool = True
+    """Whether a second publisher is a mistake."""
+    steady: bool = False
+    """Whether it comes with every tick, so that silence tells something."""
 
     def publisher(self, node: Node) -> Publisher:
         """A publisher of this topic on the node."""
@@ -102,10 +107,12 @@ class Service:
 
 
 CLOCK = Topic("/clock", Clock, STREAM, "simulation time, once per tick")
-FRAME = Topic("frame", Frame, STREAM, "episode and step of a stamp, and its event counts")
-IMAGE = Topic("rgb_front/image", Image, STREAM, "camera picture, bgra8")
+FRAME = Topic(
+    "frame", Frame, STREAM, "episode and step of a stamp, and its event counts", steady=True
+)
+IMAGE = Topic("rgb_front/image", Image, STREAM, "camera picture, bgra8", steady=True)
 CAMERA_INFO = Topic("rgb_front/camera_info", CameraInfo, STREAM, "plumb_bob without distortion")
-ODOMETRY = Topic("odometry", Odometry, STREAM, "pose in map, twist in the body frame")
+ODOMETRY = Topic("odometry", Odometry, STREAM, "pose in map, twist in the body frame", steady=True)
 ROUTE = Topic(
     "route", Path, LATCHED, "the planned path of the episode, stamped with its first frame"
 )
@@ -114,16 +121,31 @@ LANE_INVASION = Topic("lane_invasion", LaneInvasion, EVENTS, "the vehicle crosse
 IMU = Topic("imu", Imu, STREAM, "acceleration and turn rate in the body frame, orientation")
 GNSS = Topic("gnss", NavSatFix, STREAM, "latitude, longitude, altitude")
 OBSERVATION = Topic(
-    "observation/image", Image, STREAM, "84x84 grey frames, one channel each, newest last, 8UC4"
+    "observation/image",
+    Image,
+    STREAM,
+    "84x84 grey frames, one channel each, newest last, 8UC4",
+    steady=True,
 )
-ACTION = Topic("action", Action, STREAM, "what the agent decided for the stamp's frame")
+ACTION = Topic(
+    "action", Action, STREAM, "what the agent decided for the stamp's frame", steady=True
+)
 EPISODE = Topic("episode", EpisodeStatus, STREAM, "reward and its terms, ends and their reason")
 MARKERS = Topic("markers", MarkerArray, STREAM, "the agent's waypoints and chosen action for rviz2")
 VEHICLE_CONTROL = Topic(
-    "vehicle_control_cmd", VehicleControl, STREAM, "what the simulator is asked to apply"
+    "vehicle_control_cmd",
+    VehicleControl,
+    STREAM,
+    "what the simulator is asked to apply",
+    steady=True,
 )
 GUARD = Topic("guard_state", GuardState, STREAM, "what the last guard did to the command")
-DIAGNOSTICS = Topic("/diagnostics", DiagnosticArray, STREAM, "health of the node, once a second")
+DIAGNOSTICS = Topic(
+    "/diagnostics", DiagnosticArray, STREAM, "health of the node, once a second", exclusive=False
+)
+HEARTBEAT = Topic(
+    "heartbeat", Heartbeat, EVENTS, "signs of life of the managed nodes", exclusive=False
+)
 
 RESET = Service("reset", ResetEpisode, "puts the vehicle at the start of a new episode")
 SAVE_CHECKPOINT = Service("save_checkpoint", Trigger, "writes a whole checkpoint now")
@@ -132,6 +154,6 @@ LOAD_POLICY = Service("load_policy", Trigger, "loads the file named by the polic
 
 TOPICS = (
     CLOCK, FRAME, IMAGE, CAMERA_INFO, ODOMETRY, ROUTE, COLLISION, LANE_INVASION, IMU, GNSS,
-    OBSERVATION, ACTION, EPISODE, MARKERS, VEHICLE_CONTROL, GUARD, DIAGNOSTICS,
+    OBSERVATION, ACTION, EPISODE, MARKERS, VEHICLE_CONTROL, GUARD, DIAGNOSTICS, HEARTBEAT,
 )  # fmt: skip
 SERVICES = (RESET, SAVE_CHECKPOINT, SET_TRAINING, LOAD_POLICY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 from collections import OrderedDict
 
 import carla
@@ -19,7 +20,7 @@ from td3_driving.driving.start import (
 )
 from td3_driving.simulator import measurements
 from td3_driving.simulator.config import SessionConfig
-from td3_driving.simulator.data import Command, EpisodeStart, ResetRequest, Tick, Twist
+from td3_driving.simulator.data import BRAKE, Command, EpisodeStart, ResetRequest, Tick, Twist
 from td3_driving.simulator.errors import (
     ServerRefused,
     SimulatorUnavailable,
@@ -31,6 +32,8 @@ from td3_driving.simulator.loading import load_map
 from td3_driving.simulator.routing import map_basename, planner_of
 
 _PLANNERS_KEPT = 16
+HALT_S = 10.0
+STANDING_MPS = 0.05
 
 
 class CarlaSession:
@@ -135,6 +138,17 @@ class CarlaSession:
         except (SimulatorUnavailable, ServerRefused) as error:
             self._disconnect(alive=isinstance(error, ServerRefused))
             raise
+
+    def halt(self) -> None:
+        """Tick with the brake until the vehicle stands, or for HALT_S of simulation time.
+
+        Raises:
+            SimulatorUnavailable: The server stopped answering.
+        """
+        for _ in range(round(HALT_S / self.config.fixed_delta_s)):
+            linear = self.tick(BRAKE).twist.linear
+            if math.hypot(linear.x, linear.y) < STANDING_MPS:
+                return
 
     def __enter__(self) -> CarlaSession:
         """Connect."""

@@ -79,6 +79,7 @@ class Bench:
         overrides = [Parameter(name, value=value) for name, value in self._parameters.items()]
         self.node = self._make(context=self.context, parameter_overrides=overrides)
         self.executor.add_node(self.node)
+        self.node.require(self.node.trigger_configure())
         takes = {subscription.topic_name for subscription in self.node.subscriptions}
         heard = {self.peer.resolve_topic_name(name) for name in self.heard}
         for topic in topics.TOPICS:
@@ -87,6 +88,7 @@ class Bench:
         gives = [given for given in self.node.publishers if given.topic_name in heard]
         ends = (*self._publishers.values(), *gives)
         self.until(lambda: all(end.get_subscription_count() for end in ends))
+        self.node.require(self.node.trigger_activate())
         return self
 
     def say(self, topic: topics.Topic, message: Any) -> None:

@@ -59,7 +59,7 @@ def test_a_reset_that_is_refused_is_asked_for_again_and_the_reason_shown(graph) 
     status = graph.bench.node.runner.status
     graph.refusals = ["the simulator is away"] * 3
     graph.bench.until(lambda: status.waiting_for == "the simulator is away")
-    assert graph.bench.node._health()[1] == "waiting for an episode: the simulator is away"
+    assert graph.bench.node.health()[1] == "waiting for an episode: the simulator is away"
     graph.drive(lambda: status.ticks)
     assert len(graph.requests) == 4 and status.waiting_for == "" and status.faults == 0
     assert len({(request.seed, request.map) for request in graph.requests}) == 1
@@ -67,7 +67,7 @@ def test_a_reset_that_is_refused_is_asked_for_again_and_the_reason_shown(graph) 
 
 def test_without_a_bridge_it_says_what_it_waits_for(make_bench, monkeypatch) -> None:
     monkeypatch.setattr(TD3AgentNode, "RETRY_S", 0.05)
-    bench = make_bench(TD3AgentNode, topics.DIAGNOSTICS, replay_capacity=1000)
+    bench = make_bench(TD3AgentNode, topics.DIAGNOSTICS, replay_capacity=1000, learning_starts=100)
     status = bench.next(topics.DIAGNOSTICS).status[0]
     assert status.message.endswith("no carla_bridge offers /carla/ego_vehicle/reset yet")
 
@@ -219,9 +219,9 @@ def test_the_parameters_in_force_can_be_asked_for(graph) -> None:
 def test_health_tells_a_dead_actor_loudly(graph) -> None:
     node = graph.bench.node
     graph.drive(lambda: node.runner.status.ticks)
-    assert node._health()[0] == b"\x00"
+    assert node.health()[0] == b"\x00"
     node.runner.trainer.tell("dead", "the actor is dead")
-    assert node._health()[:2] == (b"\x02", "the actor is dead")
+    assert node.health()[:2] == (b"\x02", "the actor is dead")
 
 
 @pytest.mark.parametrize(
