@@ -20,6 +20,7 @@ from rclpy.parameter import Parameter
 from rclpy.task import Future
 from sensor_msgs.msg import Image
 
+from td3_driving.nodes.managed import ManagedNode
 from td3_driving.nodes.td3_agent import TD3AgentNode
 from td3_driving.ros import topics
 from td3_driving.ros.messages import header, to_image
@@ -79,7 +80,8 @@ class Bench:
         overrides = [Parameter(name, value=value) for name, value in self._parameters.items()]
         self.node = self._make(context=self.context, parameter_overrides=overrides)
         self.executor.add_node(self.node)
-        self.node.require(self.node.trigger_configure())
+        if isinstance(self.node, ManagedNode):
+            self.node.require(self.node.trigger_configure())
         takes = {subscription.topic_name for subscription in self.node.subscriptions}
         heard = {self.peer.resolve_topic_name(name) for name in self.heard}
         for topic in topics.TOPICS:
@@ -88,7 +90,8 @@ class Bench:
         gives = [given for given in self.node.publishers if given.topic_name in heard]
         ends = (*self._publishers.values(), *gives)
         self.until(lambda: all(end.get_subscription_count() for end in ends))
-        self.node.require(self.node.trigger_activate())
+        if isinstance(self.node, ManagedNode):
+            self.node.require(self.node.trigger_activate())
         return self
 
     def say(self, topic: topics.Topic, message: Any) -> None:
