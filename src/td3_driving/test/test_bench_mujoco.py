@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from td3_driving.bench import mujoco
+from td3_driving.bench import mujoco, mujoco_run
 from td3_driving.bench.mujoco_run import Run, make_env, record
+from td3_driving.learning.fast import CycleUpdates
 
 QUICK = Run("InvertedPendulum-v5", "ours", 1, 300, random_steps=200, every=100, episodes=2)
 
@@ -35,6 +36,29 @@ def test_the_same_run_has_the_same_scores(tmp_path):
         [score["returns"] for score in written(record(QUICK, tmp_path))[1:]] for _ in range(2)
     ]
     assert returns[0] == returns[1]
+
+
+def test_by_cycles_as_on_a_gpu_a_run_has_as_many_updates_each_in_its_turn(tmp_path, monkeypatch):
+    made, turns = [], []
+
+    class Noted(CycleUpdates):
+        def train(self, updates, upto=None, apart=0):
+            turns.append((memory.stored, updates, apart))
+            return super().train(updates, upto, apart)
+
+    def make_updates(agent, replay):
+        nonlocal memory
+        memory = replay
+        made.append(agent)
+        return Noted(agent, replay)
+
+    memory = None
+    monkeypatch.setattr(mujoco_run, "make_updates", make_updates)
+    scores = written(record(QUICK, tmp_path))[1:]
+    assert [score["step"] for score in scores] == [100, 200, 300]
+    assert turns == [(step, 2, 1) for step in range(202, 301, 2)]
+    assert made[0].updates == 100
+    assert scores[-1]["returns"] != scores[0]["returns"]  # who is scored is the actor that learned
 
 
 def test_actions_of_every_task_are_scaled_to_one():

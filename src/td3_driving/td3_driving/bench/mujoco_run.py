@@ -141,8 +141,9 @@ def _train_ours(run: Run) -> Scores:
     )
     noise = GaussianNoise(LinearSchedule(NOISE, NOISE, 1), config.action_dim, run.seed)
     updates = make_updates(agent, memory)
-    # Single observations are faster on the CPU, wherever the learner is.
-    actor = agent if run.device == "cpu" else agent.policy()
+    # On a GPU by cycles: the actor changes with a cycle's last update alone, so that cycles act as
+    # single updates do. One observation is faster on the CPU, wherever the learner is.
+    actor = agent if updates.at_once == 1 else agent.policy()
 
     def act(observation: np.ndarray) -> np.ndarray:
         return actor.select_action({"vector": observation.astype(np.float32)})
@@ -162,7 +163,7 @@ def _train_ours(run: Run) -> Scores:
             observation, _ = env.reset()
             memory.begin(None, observation.astype(np.float32))
         if step > run.random_steps and step % updates.at_once == 0:
-            updates.train(updates.at_once)
+            updates.train(updates.at_once, apart=1)
             if isinstance(actor, Policy):
                 actor.load_from(agent)
         if step % run.every == 0:

@@ -12,6 +12,7 @@ import torch
 from td3_driving.learning import Batch, FrameReplay, TD3Agent, TD3Config
 from td3_driving.learning.batch import TensorBatch
 from td3_driving.learning.config import Encoder
+from td3_driving.learning.errors import ReplayError
 from td3_driving.learning.fast.encoder import (
     block_grid,
     features,
@@ -200,6 +201,24 @@ def test_a_draw_covers_the_whole_range_and_nothing_else(
     drawn = mirror.draw(fraction)
     expected = memory.gather(np.arange(oldest, end), end)
     assert np.array_equal(drawn.action.numpy(), expected.action)
+
+
+def test_each_update_of_a_cycle_draws_only_from_what_was_stored_in_its_turn(
+    small_config: TD3Config, make_replay: Callable[..., FrameReplay]
+) -> None:
+    memory = make_replay(small_config)
+    mirror = ReplayMirror(memory, CPU, torch.float32, batches=2)
+    with memory.hold():
+        oldest, end = memory.range()
+    fraction = torch.linspace(0.0, 1.0 - 1e-9, 4 * (end - oldest), dtype=torch.float64).repeat(2)
+    for apart in (0, 1, 5):
+        mirror.update(apart=apart)
+        drawn = mirror.draw(fraction).action.chunk(2)
+        for actions, upto in zip(drawn, (end - apart, end), strict=True):
+            among = memory.gather(np.arange(oldest, upto), upto).action
+            assert np.array_equal(np.unique(actions, axis=0), np.unique(among, axis=0))
+    with pytest.raises(ReplayError, match="nothing to draw"):
+        mirror.update(apart=end - oldest)
 
 
 def test_a_refused_step_changes_nothing_and_is_counted(

@@ -96,7 +96,7 @@ class CheckpointWriter:
         return self._saving is not None and not self._saving.done()
 
     def lock(self) -> None:
-        """Locks the folder, and clears away what a killed save has left in it. Idempotent.
+        """Locks the folder. Idempotent.
 
         Raises:
             CheckpointsInUseError: another process writes there.
@@ -108,8 +108,6 @@ class CheckpointWriter:
             self.directory.mkdir(parents=True)
             sync(self.directory.parent)
         self._lock = WriterLock(self.directory)
-        for leftover in self.directory.glob(".*-checkpoint-*"):
-            shutil.rmtree(leftover)
 
     def go_on_from(self, saved: Saved) -> None:
         """The replay was loaded from this checkpoint: the next one uses its chunks again."""
@@ -194,6 +192,9 @@ class CheckpointWriter:
             # Before all that takes time: the replay's writer may be waiting for these.
             soonest = list(islice(pieces, len(PARTS)))
             self.lock()
+            # What a killed save has left, or a failed one on a disk that removed nothing either.
+            for leftover in self.directory.glob(".*-checkpoint-*"):
+                shutil.rmtree(leftover)
             path = self._write(learner, chain(soonest, pieces), state, acting)
             self._retire(keep)
             then()

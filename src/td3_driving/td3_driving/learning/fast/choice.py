@@ -29,8 +29,14 @@ class Updates(Protocol):
     def prepare(self) -> None:
         """Does now what would delay the first update; nothing needs to be stored yet."""
 
-    def train(self, updates: int, upto: int | None = None) -> dict[str, float]:
+    def train(self, updates: int, upto: int | None = None, apart: int = 0) -> dict[str, float]:
         """Runs that many updates; figures as TD3Agent.train's, of the last of each kind.
+
+        Args:
+            updates: a multiple of `at_once`.
+            upto: the last one draws only from transitions stored before this count.
+            apart: transitions that were stored between the turns of two updates of `at_once`;
+                each draws only from what was stored in its turn.
 
         Raises:
             NonFiniteError: updates were refused; no weight was changed by those.
@@ -63,8 +69,8 @@ class CpuUpdates:
     def prepare(self) -> None:
         """Nothing to do."""
 
-    def train(self, updates: int, upto: int | None = None) -> dict[str, float]:
-        """As Updates.train."""
+    def train(self, updates: int, upto: int | None = None, apart: int = 0) -> dict[str, float]:
+        """As Updates.train; here the turn of each is a call of its own."""
         metrics: dict[str, float] = {}
         for _ in range(updates):
             metrics |= self._agent.train(self._replay, upto=upto)

@@ -40,7 +40,9 @@ class CycleUpdates:
     ) -> None:
         self._agent = agent
         self._device = agent.device
-        self._mirror = ReplayMirror(replay, self._device, getattr(torch, precision), compile_)
+        self._mirror = ReplayMirror(
+            replay, self._device, getattr(torch, precision), compile_, agent.config.policy_delay
+        )
         self._cycle = UpdateCycle(agent, precision, compile_)
         self._refused = 0
 
@@ -52,12 +54,14 @@ class CycleUpdates:
     def prepare(self) -> None:
         """Nothing to do."""
 
-    def train(self, updates: int, upto: int | None = None) -> dict[str, float]:
+    def train(self, updates: int, upto: int | None = None, apart: int = 0) -> dict[str, float]:
         """Runs that many critic updates, a whole number of cycles.
 
         Args:
             updates: a multiple of policy_delay.
             upto: draw only from transitions stored before this count.
+            apart: transitions that were stored between two updates' turns: the updates of a cycle
+                draw as if each had been done in its turn.
 
         Returns:
             Figures of the last cycle, named as TD3Agent.train's.
@@ -70,7 +74,7 @@ class CycleUpdates:
         delay = self._agent.config.policy_delay
         if updates < 1 or updates % delay:
             raise ValueError(f"updates is {updates}; it must be a positive multiple of {delay}")
-        self._mirror.update(upto)
+        self._mirror.update(upto, apart)
         self._run_cycles(updates // delay)
         self._agent.updates += updates
         return self._report()
@@ -138,8 +142,10 @@ class CudaUpdates(CycleUpdates):
     def __init__(
         self, agent: TD3Agent, replay: FrameReplay, precision: Precision = "float32"
     ) -> None:
-        # tf32: float32's range with ten bits of significand, on the tensor cores.
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        # tf32: float32's range with ten bits of significand, on the tensor cores. Products of
+        # vectors alone are too small to gain by it.
+        tf32 = replay.frame_shape is not None
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
         torch.backends.cudnn.benchmark = True
         torch.backends.cudnn.benchmark_limit = 0  # try every algorithm, not ten
         super().__init__(agent, replay, precision, compile_=True)

@@ -47,6 +47,7 @@ class ReplayMirror:
         device: where the copy lives.
         dtype: of pixels that are drawn.
         compile_: fuse the element-wise work with torch.compile.
+        batches: of equal size that make up a draw, each with a range of its own.
 
     Raises:
         ReplayMemoryError: the device's free memory is too small; says what would fit.
@@ -58,6 +59,7 @@ class ReplayMirror:
         device: torch.device,
         dtype: torch.dtype,
         compile_: bool = False,
+        batches: int = 1,
     ) -> None:
         self._replay, self._dtype = replay, dtype
         # Without pictures: frames of no blocks.
@@ -77,14 +79,18 @@ class ReplayMirror:
         self._reward = ring(dtype=torch.float32)
         self._terminated = ring(dtype=torch.bool)
         self._back = torch.arange(replay.stack - 1, -1, -1, device=device)
-        self._range = torch.zeros(2, dtype=torch.int64, device=device)
+        self._range = torch.zeros((2, batches), dtype=torch.int64, device=device)
         self._rows = self._stored = 0
         self._find = fused(self._span_of, compile_)
         self._span = fused(self._span_from, compile_)
         self._stack = fused(stack_blocks, compile_)
 
-    def update(self, upto: int | None = None) -> None:
-        """Copies what is new and sets the range to draw from; see FrameReplay.sample for `upto`.
+    def update(self, upto: int | None = None, apart: int = 0) -> None:
+        """Copies what is new and sets the range to draw from.
+
+        Args:
+            upto: as FrameReplay.sample's; the range of the last batch ends there.
+            apart: transitions by which the range of each batch ends before that of the next.
 
         Raises:
             ReplayError: nothing to draw from, or the writer is too far ahead.
@@ -101,9 +107,11 @@ class ReplayMirror:
                 self._copy(("row", "action", "reward", "terminated"), arrays, part)
             oldest, end = replay.range(upto)
         self._rows, self._stored = rows, stored
-        if oldest >= end:
+        batches = self._range.shape[1]
+        ends = [end - apart * k for k in reversed(range(batches))]
+        if oldest >= ends[0]:
             raise ReplayError("there is nothing to draw from; store some before training")
-        self._range.copy_(torch.tensor((oldest, end)))
+        self._range.copy_(torch.tensor(([oldest] * batches, ends)))
 
     def _copy(self, names: tuple[str, ...], arrays: dict[str, np.ndarray], part: slice) -> None:
         for name in names:
@@ -112,11 +120,11 @@ class ReplayMirror:
             )
 
     def draw(self, fraction: Tensor) -> Draw:
-        """Transitions at these fractions of the range, float64 (N,) in [0, 1)."""
+        """Transitions at these fractions of the batches' ranges, float64 (N,) in [0, 1)."""
         return self._draw(self._find(fraction))
 
     def gather(self, first: Tensor, end: Tensor) -> Draw:
-        """As FrameReplay's: n steps from each of `first` int64 (N,), none beyond `end` ()."""
+        """As FrameReplay's: n steps from each of `first` int64 (N,), none beyond `end`, () or N."""
         return self._draw(self._span(first, end))
 
     def _draw(self, span: _Span) -> Draw:
@@ -143,8 +151,10 @@ class ReplayMirror:
         return self._stack(frames.view(*rows.shape, -1, 16), self._grid, self._dtype)
 
     def _span_of(self, fraction: Tensor) -> _Span:
-        oldest, end = self._range[0], self._range[1]
-        return self._span_from(oldest + (fraction * (end - oldest)).long(), end)
+        oldest, end = self._range[0, :, None], self._range[1, :, None]
+        share = fraction.view(len(end), -1)
+        first = oldest + (share * (end - oldest)).long()
+        return self._span_from(first.view(-1), end.expand_as(first).reshape(-1))
 
     def _span_from(self, first: Tensor, end: Tensor) -> _Span:
         replay, n = self._replay, self._replay.capacity
