@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 from td3_driving.cli.main import main
 from td3_driving.reliability import board, groups
 from td3_driving.reliability.case import Case, NotInjected, PromiseBroken, Result, until
+from td3_driving.reliability.disk import Disk
+from td3_driving.reliability.disks import DISKS, fail_at_every_write_point
 from td3_driving.reliability.files import FILES
 from td3_driving.reliability.watch import Sample, Watch
 
@@ -28,6 +31,35 @@ def test_the_quick_cases_pass(case: Case, tmp_path: Path) -> None:
         assert (
             case.name == "kill-during-saves"
         )  # its like is in test_learning_checkpoint_misfortune
+
+
+def test_a_disk_that_breaks_at_any_write_point_of_a_save_leaves_the_checkpoint_before(
+    tmp_path: Path,
+) -> None:
+    assert fail_at_every_write_point(tmp_path, (errno.EIO,))["failures"] > 10
+
+
+def test_a_power_cut_at_any_write_point_of_a_save_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
+    (case,) = (case for case in DISKS.cases if case.name == "killed-at-every-write-point")
+    assert case.judge(tmp_path, "disks").why == ""
+
+
+def test_a_disk_fails_from_its_first_bad_write_on_below_its_folder_alone(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    with Disk(inside, first=1, error=errno.ENOSPC).mounted() as disk:
+        (inside / "whole").write_text("12345678")
+        with pytest.raises(OSError, match="No space left"):
+            (inside / "torn").write_text("12345678")
+        with pytest.raises(OSError, match="No space left"):
+            (inside / "whole").rename(inside / "other")
+        outside.write_text("12345678")
+        assert (inside / "whole").read_text() == outside.read_text() == "12345678"
+        assert (inside / "torn").read_text() == "1234"
+        assert disk.failed and disk.points == ["write whole", "write torn", "rename whole"]
+        disk.mend()
+        (inside / "torn").write_text("12345678")
+    assert (inside / "torn").read_text() == "12345678"
 
 
 def test_a_broken_promise_and_a_fault_that_never_came_both_fail() -> None:

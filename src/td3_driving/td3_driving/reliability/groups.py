@@ -18,30 +18,44 @@ from typing import Any, NamedTuple
 
 from td3_driving.reliability.case import Case, Register, Result
 from td3_driving.reliability.commands import COMMANDS
+from td3_driving.reliability.disks import DISKS
 from td3_driving.reliability.driving import DRIVING
 from td3_driving.reliability.files import FILES
 from td3_driving.reliability.simulators import SIMULATORS
 from td3_driving.reliability.suite import Suite
 from td3_driving.reliability.training import TRAINING, Workshop
 
-GROUP_WITHIN_S = 400.0
+CASE_WITHIN_S = 240.0
 _FIRST_DOMAIN = 60
 """Of the first group; another harness on this machine has others, by its process id."""
 
 
 class Group(NamedTuple):
-    """Cases, and what makes their bench from a folder and a ROS domain."""
+    """Cases, and what makes their bench from a folder and a ROS domain.
+
+    Attributes:
+        cases: in their order.
+        bench: makes it.
+        shared: whether one bench serves all cases; else each has one of its own, which ends
+            whatever the case has left running.
+    """
 
     cases: Register
     bench: Callable[[Path, int], AbstractContextManager[Any]]
+    shared: bool
+
+
+def _folder(folder: Path, _: int) -> AbstractContextManager[Path]:
+    return nullcontext(folder)
 
 
 GROUPS = {
-    "driving": Group(DRIVING, Suite),
-    "commands": Group(COMMANDS, Suite),
-    "simulators": Group(SIMULATORS, Suite),
-    "training": Group(TRAINING, Workshop),
-    "files": Group(FILES, lambda folder, domain: nullcontext(folder)),
+    "driving": Group(DRIVING, Suite, shared=True),
+    "commands": Group(COMMANDS, Suite, shared=True),
+    "simulators": Group(SIMULATORS, Suite, shared=True),
+    "training": Group(TRAINING, Workshop, shared=False),
+    "files": Group(FILES, _folder, shared=False),
+    "disks": Group(DISKS, _folder, shared=False),
 }
 
 
@@ -91,9 +105,8 @@ def _run_group(name: str, cases: list[str], domain: int) -> Iterator[Result]:
             lines.put(None)
 
         threading.Thread(target=read, daemon=True).start()
-        end_s = time.monotonic() + GROUP_WITHIN_S
         try:
-            while (line := lines.get(timeout=max(0.0, end_s - time.monotonic()))) is not None:
+            while (line := lines.get(timeout=CASE_WITHIN_S)) is not None:
                 if line.startswith("{"):
                     yield Result.from_json(json.loads(line))
         except queue.Empty:
@@ -103,15 +116,17 @@ def _run_group(name: str, cases: list[str], domain: int) -> Iterator[Result]:
 
 
 def _main(name: str, domain: int, only: list[str]) -> None:
+    # Fast DDS reads it when the process begins to talk, not from a context's argument.
+    os.environ["ROS_DOMAIN_ID"] = str(domain)
+    group = GROUPS[name]
+    cases = [case for case in group.cases.cases if case.name in only]
     with tempfile.TemporaryDirectory(prefix="td3-faults-") as folder:
-        # Fast DDS reads it when the process begins to talk, not from a context's argument.
-        os.environ["ROS_DOMAIN_ID"] = str(domain)
-        with GROUPS[name].bench(Path(folder), domain) as bench:
-            for case in GROUPS[name].cases.cases:
-                if case.name in only:
-                    print(
-                        json.dumps(case.judge(_room(bench, case.name), name).to_json()), flush=True
-                    )
+        for several in [cases] if group.shared else [[case] for case in cases]:
+            room = Path(folder) / several[0].name
+            room.mkdir()
+            with group.bench(room, domain) as bench:
+                for case in several:
+                    print(json.dumps(case.judge(bench, name).to_json()), flush=True)
 
 
 def _end_with_parent() -> None:
@@ -125,14 +140,6 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _room(bench: Any, name: str) -> Any:
-    """A bench that is a folder gets one for each case."""
-    if isinstance(bench, Path):
-        bench = bench / name
-        bench.mkdir()
-    return bench
 
 
 if __name__ == "__main__":

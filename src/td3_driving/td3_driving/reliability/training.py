@@ -114,10 +114,7 @@ class Workshop:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a training as people do, if it still runs; by force if that takes too long.
-
-    DDS sees a process that was killed for a while longer: the next case would meet its ghost.
-    """
+    """Ends a training as people do, if it still runs; by force if that takes too long."""
     with process:
         process.send_signal(signal.SIGINT)
         try:
