@@ -64,12 +64,12 @@ def definition(kind: type) -> Definition:
         }
     except FileNotFoundError:
         raise LookupError(f"{file} is missing; build {package} with ROS 2 Jazzy") from None
-    text, _ = _typestore().generate_msgdef(name, ros_version=2)
+    text, _ = typestore().generate_msgdef(name, ros_version=2)
     return Definition(name, text, hashes[name])
 
 
 @lru_cache(maxsize=1)
-def _typestore() -> Typestore:
+def typestore() -> Typestore:
     """Jazzy's messages and ours, ours from the texts that they were generated from."""
     store = get_typestore(Stores.ROS2_JAZZY)
     types: dict[str, Any] = {}

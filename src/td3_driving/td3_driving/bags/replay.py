@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from td3_driving.agent.critic import Critic
 from td3_driving.agent.types import Driver, Sight
-from td3_driving.bags.critic import Critic
 from td3_driving.bags.following import Followed, Follower
 from td3_driving.bags.ticks import RecordedTick
 from td3_driving.driving.action import to_command
@@ -22,6 +24,9 @@ WORST = 6
 
 _APART = 20
 """Decisions between two of them."""
+
+AHEAD = 64
+"""Ticks followed before their decisions have been thought about."""
 
 _NONE = float("nan")
 
@@ -136,8 +141,33 @@ class _Open(NamedTuple):
     value_of_driven: float
 
 
+class _Thought(NamedTuple):
+    """What the policy would do, what its critic expects of that, and of what was driven."""
+
+    action: np.ndarray
+    value: float
+    of_driven: float
+
+
+class _Seen(NamedTuple):
+    """What counts of a tick once the drive has gone on; the thought is there at decisions."""
+
+    time_s: float
+    tick: RecordedTick
+    stack: np.ndarray
+    first: bool
+    missing: int
+    reward: float | None
+    terminated: bool
+    thought: Future[_Thought] | None
+
+
 class Replayer:
     """Lets a policy look at a recorded drive, once.
+
+    A thread thinks, one decision after the other, while the drive is followed: torch lets go of
+    the interpreter's lock, so that both cores have something to do. What was thought is waited for
+    before it counts; the order of threads changes no bit.
 
     Args:
         driver: The policy.
@@ -156,7 +186,10 @@ class Replayer:
         critic: Critic | None = None,
     ) -> None:
         self.driver, self.follower, self.critic = driver, follower, critic
-        self.limits, self.tick_s = limits, tick_s
+        self.tick_s = tick_s
+        self._driven, self._ours = _Guard(limits, tick_s), _Guard(limits, tick_s)
+        self._guarded_at_s: list[float] = []
+        self._action: np.ndarray | None = None
         self._rows: list[_Row] = []
         self._reward: dict[int, float] = {}
         self._value: dict[int, float] = {}
@@ -174,71 +207,85 @@ class Replayer:
             ticks: Of one bag, in their order.
             watch: Told the simulation time that each tick adds.
         """
-        driven, ours = (_Guard(self.limits, self.tick_s) for _ in range(2))
-        action: np.ndarray | None = None
-        guarded_at_s: list[float] = []
         count = differ = 0
         time_s = 0.0
-        for now in self.follower.follow(ticks):
-            count += 1
-            time_s += self.tick_s * (1 + now.missing)
-            watch(self.tick_s * (1 + now.missing))
-            differ += now.tick.seen is not None and not np.array_equal(now.tick.seen, now.stack)
-            self._earn(now)
-            answered = now.tick.action
-            if answered is None:
-                continue
-            if now.episode.at_decision:
-                action = self._decide(now, time_s)
-            if action is None:
-                continue
-            driven.pass_on(np.array(answered), now.tick.step == 0)
-            if ours.pass_on(action, now.tick.step == 0):
-                guarded_at_s.append(time_s)
-        return self._result(Guarded(**driven.counts), Guarded(**ours.counts), guarded_at_s, count,
-                            time_s, differ)  # fmt: skip
+        waiting: deque[_Seen] = deque()
+        with ThreadPoolExecutor(1, "policy") as thread:
+            for now in self.follower.follow(ticks):
+                count += 1
+                time_s += self.tick_s * (1 + now.missing)
+                watch(self.tick_s * (1 + now.missing))
+                differ += now.tick.seen is not None and not np.array_equal(now.tick.seen, now.stack)
+                waiting.append(self._look(now, time_s, thread))
+                if len(waiting) > AHEAD:
+                    self._account(waiting.popleft())
+            for seen in waiting:
+                self._account(seen)
+        return self._result(count, time_s, differ)
 
-    def _earn(self, now: Followed) -> None:
+    def _look(self, now: Followed, time_s: float, thread: ThreadPoolExecutor) -> _Seen:
+        """Has a decision thought about, and keeps of the episode, which goes on, what counts."""
+        episode = now.episode
+        terminated = episode.ending is not None and episode.ending.terminated
+        over = now.report is not None and (episode.at_decision or terminated)
+        reward = episode.take_reward() if over else None
+        thought = None
+        if episode.at_decision and now.tick.action is not None:
+            driven = np.array(now.tick.action, np.float32)
+            thought = thread.submit(self._think, episode.see(), driven)
+        return _Seen(time_s, now.tick, now.stack, now.report is None, now.missing, reward,
+                     terminated, thought)  # fmt: skip
+
+    def _think(self, sight: Sight, driven: np.ndarray) -> _Thought:
+        action = np.array(self.driver.act(sight), np.float32)
+        if self.critic is None:
+            return _Thought(action, _NONE, _NONE)
+        value, of_driven = self.critic.values(sight, action, driven)
+        return _Thought(action, value, of_driven)
+
+    def _account(self, seen: _Seen) -> None:
+        """Counts a tick, in its turn."""
+        self._earn(seen)
+        if seen.tick.action is None:
+            return
+        if seen.thought is not None:
+            self._action = self._decide(seen, seen.thought.result())
+        if self._action is None:
+            return
+        first = seen.tick.step == 0
+        self._driven.pass_on(np.array(seen.tick.action), first)
+        if self._ours.pass_on(self._action, first):
+            self._guarded_at_s.append(seen.time_s)
+
+    def _earn(self, seen: _Seen) -> None:
         """What the decision before earned, if it is over."""
-        if now.report is None:
+        if seen.first:
             self._open, self._over = None, False
             return
-        if now.missing:
+        if seen.missing:
             self._open = None  # what it led to is not known
-        terminated = now.episode.ending is not None and now.episode.ending.terminated
-        if not (now.episode.at_decision or terminated):
+        if seen.reward is None or self._open is None:
             return
-        reward = now.episode.take_reward()
-        if self._open is None:
-            return
-        self._reward[self._open.decision] = reward
-        if terminated:
+        self._reward[self._open.decision] = seen.reward
+        if seen.terminated:
             if self.critic is not None:
-                self._td[self._open.decision] = reward - self._open.value_of_driven
+                self._td[self._open.decision] = seen.reward - self._open.value_of_driven
             self._open, self._over = None, True
 
-    def _decide(self, now: Followed, time_s: float) -> np.ndarray:
-        sight = now.episode.see()
-        action = np.array(self.driver.act(sight), np.float32)
-        driven = np.array(now.tick.action, np.float32)
-        index = len(self._rows)
-        self._rows.append(_Row(time_s, now.tick.episode, now.tick.step, driven, action))
-        self._keep_worst(index, float(np.abs(driven - action).max()), now.stack)
+    def _decide(self, seen: _Seen, thought: _Thought) -> np.ndarray:
+        driven = np.array(seen.tick.action, np.float32)
+        action, index = thought.action, len(self._rows)
+        self._rows.append(_Row(seen.time_s, seen.tick.episode, seen.tick.step, driven, action))
+        self._keep_worst(index, float(np.abs(driven - action).max()), seen.stack)
         before, self._open = self._open, None
-        value, of_driven = self._judge(sight, action, driven)
-        self._value[index] = value
+        self._value[index] = thought.value
         if before is not None and self.critic is not None:
             reward = self._reward[before.decision]
-            self._td[before.decision] = reward + self.critic.gamma * value - before.value_of_driven
+            gained = reward + self.critic.gamma * thought.value
+            self._td[before.decision] = gained - before.value_of_driven
         if not self._over:
-            self._open = _Open(index, of_driven)
+            self._open = _Open(index, thought.of_driven)
         return action
-
-    def _judge(self, sight: Sight, *actions: np.ndarray) -> tuple[float, float]:
-        if self.critic is None:
-            return _NONE, _NONE
-        value, of_driven = self.critic.values(sight, *actions)
-        return value, of_driven
 
     def _keep_worst(self, index: int, difference: float, stack: np.ndarray) -> None:
         near = next((m for m in self._worst if index - m.index < _APART), None)
@@ -254,10 +301,7 @@ class Replayer:
             self._worst.append(Moment(index, difference, stack.copy()))
             self._worst.sort(key=lambda moment: -moment.difference)
 
-    def _result(
-        self, driven: Guarded, replayed: Guarded, guarded_at_s: list[float], ticks: int,
-        duration_s: float, differ: int,
-    ) -> Replayed:  # fmt: skip
+    def _result(self, ticks: int, duration_s: float, differ: int) -> Replayed:
         rows, count = self._rows, len(self._rows)
 
         def known(values: dict[int, float]) -> NDArray[np.float64]:
@@ -270,7 +314,7 @@ class Replayer:
             np.array([row.driven for row in rows], np.float32).reshape(count, 2),
             np.array([row.replayed for row in rows], np.float32).reshape(count, 2),
             known(self._reward), known(self._value), known(self._td),
-            self._worst, driven, replayed, guarded_at_s, ticks, duration_s,
-            self.tick_s * self.follower.repeat, differ, self.follower.missing,
-            self.follower.refused,
+            self._worst, Guarded(**self._driven.counts), Guarded(**self._ours.counts),
+            self._guarded_at_s, ticks, duration_s, self.tick_s * self.follower.repeat, differ,
+            self.follower.missing, self.follower.refused,
         )  # fmt: skip

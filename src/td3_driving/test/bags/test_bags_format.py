@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
-from rclpy.serialization import serialize_message
+from rclpy.serialization import deserialize_message, serialize_message
+from rosbags.rosbag2 import Reader
 
 from td3_driving.bags.cache import BoundedCache, Received
 from td3_driving.bags.channels import definition, type_name
@@ -89,6 +91,29 @@ def test_a_definition_is_named_and_hashed_as_its_generator_has_it(topic: topics.
     hashes = {e["type_name"]: e["hash_string"] for e in json.loads(file.read_text())["type_hashes"]}
     assert found.rihs01 == hashes[found.name]
     assert found.rihs01.startswith("RIHS01_")
+
+
+def test_a_message_is_read_with_the_values_that_rclpy_reads(make_bag: Callable[..., Path]) -> None:
+    with Bag(make_bag(episodes=1, steps=3)) as bag:
+        read = list(bag.messages(topics.TOPICS))
+        with Reader(bag.path) as reader:
+            raw = [bytes(data) for _, _, data in reader.messages()]
+    assert {m.topic.name for m in read} == bag.present
+    for (topic, _, message), data in zip(read, raw, strict=True):
+        assert_same_fields(deserialize_message(data, topic.type), message)
+
+
+def assert_same_fields(ours: Any, read: Any) -> None:
+    """Whether every field, however deep, has the same value."""
+    for name in ours.get_fields_and_field_types():
+        mine, theirs = getattr(ours, name), getattr(read, name)
+        if hasattr(mine, "get_fields_and_field_types"):
+            assert_same_fields(mine, theirs)
+        elif isinstance(mine, list) and mine and hasattr(mine[0], "get_fields_and_field_types"):
+            for one, other in zip(mine, theirs, strict=True):
+                assert_same_fields(one, other)
+        else:
+            np.testing.assert_array_equal(np.asarray(theirs), np.asarray(mine), err_msg=name)
 
 
 def test_messages_that_come_in_one_moment_keep_their_order(tmp_path: Path) -> None:
