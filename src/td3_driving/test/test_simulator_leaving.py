@@ -89,17 +89,20 @@ def test_no_server_is_an_error_that_says_what_to_start() -> None:
     assert not session.connected
 
 
-def test_a_lost_server_is_an_error_and_the_session_connects_to_the_next(start_server) -> None:
+def test_a_lost_server_is_an_error_and_the_session_connects_to_the_next(
+    start_server, impatient
+) -> None:
     server = start_server()
-    session = CarlaSession(SessionConfig(port=server.port, timeout_s=0.5))
+    session = CarlaSession(SessionConfig(port=server.port, timeout_s=20.0))
     session.connect()
     before = session.reset(ResetRequest()).tick
     server.kill()
-    with pytest.raises(SimulatorUnavailable):
-        session.tick(Command(throttle=1.0))
-    assert not session.connected
-    with pytest.raises(SimulatorUnavailable):
-        session.connect()
+    with impatient(session):
+        with pytest.raises(SimulatorUnavailable):
+            session.tick(Command(throttle=1.0))
+        assert not session.connected
+        with pytest.raises(SimulatorUnavailable):
+            session.connect()
 
     start_server(port=server.port)
     session.connect()
@@ -110,14 +113,14 @@ def test_a_lost_server_is_an_error_and_the_session_connects_to_the_next(start_se
 
 
 def test_a_server_that_hangs_is_left_and_taken_over_when_it_comes_back(
-    start_server, observe
+    start_server, observe, impatient
 ) -> None:
     server = start_server()
-    session = CarlaSession(SessionConfig(port=server.port, timeout_s=0.5))
+    session = CarlaSession(SessionConfig(port=server.port, timeout_s=20.0))
     session.connect()
     session.reset(ResetRequest())
     server.pause()
-    with pytest.raises(SimulatorUnavailable):
+    with impatient(session), pytest.raises(SimulatorUnavailable):
         session.tick(Command())
     server.resume()
     session.connect()
@@ -129,7 +132,7 @@ def test_a_server_that_hangs_is_left_and_taken_over_when_it_comes_back(
 
 
 def test_a_server_of_another_version_is_refused_with_the_instruction(old_server: int) -> None:
-    session = CarlaSession(SessionConfig(port=old_server, timeout_s=2.0))
+    session = CarlaSession(SessionConfig(port=old_server, timeout_s=20.0))
     with pytest.raises(VersionMismatch, match=r"0\.9\.15.*0\.9\.16.*pip install carla==0\.9\.15"):
         session.connect()
     assert not session.connected
