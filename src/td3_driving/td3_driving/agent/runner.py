@@ -95,6 +95,8 @@ class Runner:
         self._policy_lock = threading.Lock()
         self._owed: LearnedDriver | None = None
         self._action = np.zeros(2, np.float32)
+        self.sight: Sight | None = None
+        """What the last decision was made from."""
         self._since = clock()
         self._saved_at = clock()
         self.trained_s = 0.0
@@ -255,6 +257,7 @@ class Runner:
 
     def _decide(self, sight: Sight) -> Drive:
         assert self._assignment is not None
+        self.sight = sight
         if self._assignment.purpose is Purpose.TRAIN and self.trainer is not None:
             self._action = self.trainer.explore(sight, self.status.progress)
         else:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ from td3_driving.learning.noise import GaussianNoise, LinearSchedule
 from td3_driving.learning.policy import Policy
 from td3_driving.learning.replay import FrameReplay
 from td3_driving.learning.td3 import TD3Agent
+
+T = TypeVar("T")
 
 NOISE_ENDS_AT = 0.8
 """Share of the run after which the exploration noise has reached its end value."""
@@ -213,6 +215,10 @@ class OnlineTrainer:
         seconds = time.perf_counter() - started
         metrics["time/update_ms"] = 1e3 * seconds / self._learner.at_once
         return metrics
+
+    def beside_updates(self, look: Callable[[], T]) -> Future[T]:
+        """Looks at the learner on its own thread, between two updates; must change nothing."""
+        return self._thread.submit(look)
 
     def wait(self) -> None:
         """Waits for the update under way. The acting policy stays as it is."""

@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from td3_driving.agent.build import load_driver
+from td3_driving.agent.critic import Critic
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.task import driving_task
-from td3_driving.bags.critic import Critic
 from td3_driving.bags.errors import BagError
 from td3_driving.bags.expectation import first_difference, write_expectation
 from td3_driving.bags.figures import figures

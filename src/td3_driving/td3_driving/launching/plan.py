@@ -38,7 +38,10 @@ MODE_PARAMETERS: dict[Mode, Parameters] = {
 }
 """What makes a mode of the same nodes; parameter files and arguments come after it."""
 
-RVIZ_TOPICS = (topics.IMAGE, topics.ODOMETRY, topics.ROUTE, topics.MARKERS)
+RVIZ_TOPICS = (
+    topics.IMAGE, topics.OBSERVATION_FRAMES, topics.ODOMETRY, topics.ROUTE, topics.MARKERS,
+    topics.GUARD_MARKERS,
+)  # fmt: skip
 """What config/td3_driving.rviz shows, of the vehicle with the default role name."""
 
 

@@ -16,6 +16,7 @@ from td3_driving.nodes.running import run_node
 from td3_driving.parameters import parameter
 from td3_driving.ros import topics
 from td3_driving.ros.diagnostics import OK, WARN, Health
+from td3_driving.ros.markers import guard_markers
 from td3_driving.ros.messages import InvalidMessage, from_action, to_ns
 from td3_driving_msgs.msg import Action, GuardState, VehicleControl
 
@@ -49,7 +50,7 @@ class ControlParameters:
 
 
 class Control(ManagedNode[ControlParameters]):
-    """Takes action; gives vehicle_control_cmd and guard_state.
+    """Takes action; gives vehicle_control_cmd, guard_state and guard_markers.
 
     Whatever comes in, what goes out is finite, within limits and of bounded steering rate; silence
     brakes, measured on the wall's clock, since a simulator that hangs stops its own. The last
@@ -77,6 +78,7 @@ class Control(ManagedNode[ControlParameters]):
         self.commands = self.interventions = self.invalid = 0
         self._out = topics.VEHICLE_CONTROL.publisher(self)
         self._guard = topics.GUARD.publisher(self)
+        self._guard_markers = topics.GUARD_MARKERS.publisher(self)
         self._watch.subscription(topics.ACTION, self._on_action)
         self.create_timer(self.CHECK_PERIOD_S, self._on_check, clock=self._steady)
 
@@ -140,14 +142,15 @@ class Control(ManagedNode[ControlParameters]):
                 brake=command.brake,
             )
         )  # fmt: skip
-        self._guard.publish(
-            GuardState(
-                header=self._header, active=report.active, stale=report.stale,
-                non_finite=report.non_finite, clipped=report.clipped,
-                rate_limited=report.rate_limited, action_age_s=age_s,
-                interventions=self.interventions,
-            )
+        state = GuardState(
+            header=self._header, active=report.active, stale=report.stale,
+            non_finite=report.non_finite, clipped=report.clipped,
+            rate_limited=report.rate_limited, action_age_s=age_s,
+            interventions=self.interventions,
         )  # fmt: skip
+        self._guard.publish(state)
+        if self._guard_markers.get_subscription_count():
+            self._guard_markers.publish(guard_markers(state))
 
     def health(self) -> Health:
         """As ManagedNode.health."""

@@ -44,7 +44,7 @@ class PerceptionParameters:
 
 
 class Perception(ManagedNode[PerceptionParameters]):
-    """Takes rgb_front/image and frame; gives observation/image.
+    """Takes rgb_front/image and frame; gives observation/image, and observation/frames to see it.
 
     Observation: 84x84, encoding 8UC4, channel i being the stack's frame i, newest last. At the
     start of an episode the stack is filled with its first frame, so no stack spans two episodes.
@@ -66,6 +66,7 @@ class Perception(ManagedNode[PerceptionParameters]):
         self._last: tuple[int, int] | None = None
         self.published = self.invalid = self.gaps = 0
         self._out = topics.OBSERVATION.publisher(self)
+        self._frames = topics.OBSERVATION_FRAMES.publisher(self)
         self._watch.subscription(topics.IMAGE, lambda m: self._take("image", m))
         self._watch.subscription(topics.FRAME, lambda m: self._take("frame", m))
 
@@ -104,6 +105,8 @@ class Perception(ManagedNode[PerceptionParameters]):
         self._last = (frame.episode, frame.step)
         picture = np.ascontiguousarray(stack.transpose(1, 2, 0))
         self._out.publish(to_image(picture, "8UC4", head))
+        if self._frames.get_subscription_count():
+            self._frames.publish(to_image(np.hstack(list(stack)), "mono8", head))
         self.published += 1
 
     def health(self) -> Health:

@@ -27,7 +27,7 @@ MIB = 1 << 20
 
 
 class Recorder(Node):
-    """Takes every topic as serialized bytes; a thread of its own writes them.
+    """Takes all topics but the derived ones as serialized bytes; a thread of its own writes them.
 
     Destroying the node closes the bag whole. A disk that fails ends the recording and not the
     drive: /diagnostics tells.
@@ -37,7 +37,7 @@ class Recorder(Node):
         super().__init__("recorder", **{"namespace": topics.DEFAULT_NAMESPACE, **options})
         parameters = declare(self, RecorderParameters)
         self.path = parameters.path
-        self._writer = BagWriter(self.path, self.get_namespace(), parameters.about)
+        self._writer = BagWriter(self.path, self.get_namespace(), parameters.about, topics.RECORDED)
         self._cache = BoundedCache(int(parameters.cache_mib * MIB))
         self._lost: Counter[str] = Counter()
         self._takers: dict[str, Callable[[bytes], None]] = {}
@@ -45,7 +45,7 @@ class Recorder(Node):
         self._closed = False
         self._thread = threading.Thread(target=self._write, name="recorder")
         self._thread.start()
-        for topic in topics.TOPICS:
+        for topic in topics.RECORDED:
             self._subscribe(topic)
         self._diagnostics = Diagnostics(self, "bag", self._health)
         self.get_logger().info(f"recording to {self.path}")

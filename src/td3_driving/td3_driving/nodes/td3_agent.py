@@ -15,11 +15,11 @@ from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.types import Drive, Finished, Reply, Reset, StepReport, Tick
 from td3_driving.driving.plausibility import PlausibilityCheck
 from td3_driving.driving.route import Route
+from td3_driving.nodes.agent_display import AgentDisplay
 from td3_driving.nodes.agent_services import offer_services
 from td3_driving.nodes.managed import ManagedNode
 from td3_driving.ros import topics
 from td3_driving.ros.diagnostics import ERROR, OK, WARN, Health
-from td3_driving.ros.markers import agent_markers
 from td3_driving.ros.messages import (
     InvalidMessage,
     from_frame,
@@ -42,8 +42,8 @@ LEARNER_S = 60.0
 class TD3AgentNode(ManagedNode[AgentParameters]):
     """Takes observation/image, odometry, frame, route, collision and lane_invasion.
 
-    Gives action, episode, markers and /diagnostics; offers save_checkpoint, load_policy and
-    set_training; asks the bridge's reset for every episode.
+    Gives action, episode, markers, steering_values and /diagnostics; offers save_checkpoint,
+    load_policy and set_training; asks the bridge's reset for every episode.
 
     A tick is handled when all of it is there: the three messages of its stamp, as many events as
     its frame counts, and for an episode's first tick the route of its stamp.
@@ -99,7 +99,7 @@ class TD3AgentNode(ManagedNode[AgentParameters]):
 
         self._action = topics.ACTION.publisher(self)
         self._status = topics.EPISODE.publisher(self)
-        self._markers = topics.MARKERS.publisher(self)
+        self._display = AgentDisplay(self, self.runner)
         for topic, name, handle in (
             (topics.FRAME, "frame", self._pair),
             (topics.OBSERVATION, "observation", self._on_observation),
@@ -136,6 +136,7 @@ class TD3AgentNode(ManagedNode[AgentParameters]):
     def cleanup(self) -> None:
         """As ManagedNode.cleanup: saves and stops the learner."""
         self.runner.close()
+        self._display.close()
         self._begun = bool(self._settings.run_dir and self.runner.status.training_ticks)
 
     def retune(self, parameters: AgentParameters) -> None:
@@ -284,8 +285,8 @@ class TD3AgentNode(ManagedNode[AgentParameters]):
                 infractions=list(report.infractions),
             )
         )  # fmt: skip
-        if isinstance(reply, Drive) and self._markers.get_subscription_count():
-            self._markers.publish(agent_markers(stamp, self._base_frame, report, reply))
+        if isinstance(reply, Drive):
+            self._display.show(stamp, self._base_frame, report, reply)
 
     @property
     def _base_frame(self) -> str:

@@ -20,6 +20,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rclpy.subscription import Subscription
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, Imu, NavSatFix
+from std_msgs.msg import Float32MultiArray
 from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import MarkerArray
 
@@ -83,6 +84,8 @@ class Topic:
     """Whether a second publisher is a mistake."""
     steady: bool = False
     """Whether it comes with every tick, so that silence tells something."""
+    derived: bool = False
+    """Whether it only draws what another topic says, for people; bags do not keep it."""
 
     def publisher(self, node: Node) -> Publisher:
         """A publisher of this topic on the node."""
@@ -131,7 +134,25 @@ ACTION = Topic(
     "action", Action, STREAM, "what the agent decided for the stamp's frame", steady=True
 )
 EPISODE = Topic("episode", EpisodeStatus, STREAM, "reward and its terms, ends and their reason")
-MARKERS = Topic("markers", MarkerArray, STREAM, "the agent's waypoints and chosen action for rviz2")
+OBSERVATION_FRAMES = Topic(
+    "observation/frames",
+    Image,
+    STREAM,
+    "the frames of observation/image side by side, oldest left, mono8",
+    derived=True,
+)
+MARKERS = Topic(
+    "markers",
+    MarkerArray,
+    STREAM,
+    "what the agent sees, does and earns, in the body frame: waypoints, action, reward, Q",
+)
+STEERING_VALUES = Topic(
+    "steering_values",
+    Float32MultiArray,
+    STREAM,
+    "min(Q1, Q2) over steering, twice a second: a row of steerings, a row of values",
+)
 VEHICLE_CONTROL = Topic(
     "vehicle_control_cmd",
     VehicleControl,
@@ -140,6 +161,9 @@ VEHICLE_CONTROL = Topic(
     steady=True,
 )
 GUARD = Topic("guard_state", GuardState, STREAM, "what the last guard did to the command")
+GUARD_MARKERS = Topic(
+    "guard_markers", MarkerArray, STREAM, "guard_state as a word over the vehicle", derived=True
+)
 DIAGNOSTICS = Topic(
     "/diagnostics", DiagnosticArray, STREAM, "health of the node, once a second", exclusive=False
 )
@@ -154,6 +178,9 @@ LOAD_POLICY = Service("load_policy", Trigger, "loads the file named by the polic
 
 TOPICS = (
     CLOCK, FRAME, IMAGE, CAMERA_INFO, ODOMETRY, ROUTE, COLLISION, LANE_INVASION, IMU, GNSS,
-    OBSERVATION, ACTION, EPISODE, MARKERS, VEHICLE_CONTROL, GUARD, DIAGNOSTICS, HEARTBEAT,
+    OBSERVATION, OBSERVATION_FRAMES, ACTION, EPISODE, MARKERS, STEERING_VALUES, VEHICLE_CONTROL,
+    GUARD, GUARD_MARKERS, DIAGNOSTICS, HEARTBEAT,
 )  # fmt: skip
+RECORDED = tuple(topic for topic in TOPICS if not topic.derived)
+"""What a bag keeps."""
 SERVICES = (RESET, SAVE_CHECKPOINT, SET_TRAINING, LOAD_POLICY)

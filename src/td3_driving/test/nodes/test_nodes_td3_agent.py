@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from rcl_interfaces.srv import GetParameters
 from rclpy.task import Future
 from std_srvs.srv import SetBool, Trigger
 
+from td3_driving.agent import steering_values
 from td3_driving.driving.observation import vector_dim
 from td3_driving.learning.config import TD3Config
 from td3_driving.learning.policy import Policy
 from td3_driving.learning.policy_file import save_policy
 from td3_driving.nodes.td3_agent import TD3AgentNode
 from td3_driving.parameters import ParameterError
-from td3_driving.ros import topics
+from td3_driving.ros import markers, topics
 from td3_driving_msgs.msg import Collision, LaneInvasion, Traffic
 
 
@@ -201,12 +203,32 @@ def test_a_driver_takes_another_policy_only_if_it_sees_alike(make_graph, tmp_pat
     graph.drive(lambda: graph.bench.node.runner.status.ticks)
 
 
-def test_whoever_listens_sees_waypoints_and_action(make_graph) -> None:
-    graph = make_graph(topics.MARKERS)
-    graph.drive(lambda: graph.bench.heard["markers"])
-    points, arrow = graph.bench.heard["markers"][0].markers
-    assert len(points.points) == 25 and len(arrow.points) == 2
-    assert points.header.frame_id == "ego_vehicle/base_link"
+def test_whoever_listens_sees_waypoints_action_reward_and_what_steering_is_worth(
+    make_graph, monkeypatch
+) -> None:
+    monkeypatch.setattr(steering_values, "PERIOD_S", 0.0)
+    graph = make_graph(topics.MARKERS, topics.STEERING_VALUES, steps=10_000)
+    heard = graph.bench.heard
+
+    def newest() -> dict[str, Any]:
+        return {m.ns: m for m in heard["markers"][-1].markers} if heard["markers"] else {}
+
+    graph.drive(lambda: markers.Q in newest() and heard["steering_values"])
+    first = {m.ns: m for m in heard["markers"][0].markers}
+    assert set(first) == {markers.WAYPOINTS, markers.ACTION, markers.REWARD, markers.REWARD_TERMS}
+    assert len(first[markers.WAYPOINTS].points) == 25
+    assert {m.header.frame_id for m in first.values()} == {"ego_vehicle/base_link"}
+    steerings, worths = markers.from_steering_values(heard["steering_values"][-1])
+    assert list(steerings) == pytest.approx(list(np.linspace(-1.0, 1.0, 21)))
+    assert len(set(worths)) > 1
+    assert len(newest()[markers.Q].points) == 21
+
+
+def test_nobody_is_asked_what_steering_is_worth_while_nobody_listens(graph, monkeypatch) -> None:
+    asked: list[float] = []
+    monkeypatch.setattr(steering_values.SteeringValues, "ask", lambda _, value: asked.append(value))
+    graph.drive(lambda: graph.bench.node.finished)
+    assert asked == []
 
 
 def test_the_parameters_in_force_can_be_asked_for(graph) -> None:
