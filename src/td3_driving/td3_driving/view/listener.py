@@ -16,6 +16,7 @@ from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from td3_driving.ros import topics
 from td3_driving.ros.images import decode
+from td3_driving.ros.markers import WAYPOINTS, from_steering_values
 from td3_driving.ros.messages import InvalidMessage, from_image, from_odometry, from_route
 from td3_driving.view.moment import Watch
 
@@ -50,6 +51,9 @@ class Listener(Node):
             (topics.IMAGE, self._on_image),
             (topics.OBSERVATION, self._on_observation),
             (topics.ODOMETRY, self._on_odometry),
+            (topics.ACTION, self._on_action),
+            (topics.MARKERS, self._on_markers),
+            (topics.STEERING_VALUES, self._on_steering_values),
             (topics.VEHICLE_CONTROL, self._on_control),
             (topics.GUARD, self._on_guard),
             (topics.EPISODE, self._on_episode),
@@ -86,6 +90,18 @@ class Listener(Node):
     def _on_odometry(self, message: Any) -> None:
         state = from_odometry(message)
         self._watch.drive_to(state.x_m, state.y_m, state.yaw_rad, state.speed_mps)
+
+    def _on_action(self, message: Any) -> None:
+        self._watch.take(action=(float(message.steer), float(message.acceleration)))
+
+    def _on_markers(self, message: Any) -> None:
+        for marker in message.markers:
+            if marker.ns == WAYPOINTS:
+                points = [(point.x, point.y) for point in marker.points]
+                self._watch.take(waypoints=np.array(points).reshape(-1, 2))
+
+    def _on_steering_values(self, message: Any) -> None:
+        self._watch.take(steering_values=from_steering_values(message))
 
     def _on_control(self, message: Any) -> None:
         self._watch.take(

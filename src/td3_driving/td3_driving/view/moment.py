@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,9 @@ class Moment:
         steer: [-1, 1], + to the right, as applied.
         throttle: [0, 1], as applied.
         brake: [0, 1], as applied.
+        action: Steer and acceleration, [-1, 1], as the agent decided them.
+        waypoints: float (N, 2) x, y ahead in the body frame, metres.
+        steering_values: float (2, N): steerings in [-1, 1], and what each is worth to the critic.
         guard: What the last guard did to the command: stale, clipped, ...
         episode: Number of the episode.
         step: Ticks since its reset.
@@ -52,6 +56,9 @@ class Moment:
     steer: float = 0.0
     throttle: float = 0.0
     brake: float = 0.0
+    action: tuple[float, float] | None = None
+    waypoints: np.ndarray | None = None
+    steering_values: np.ndarray | None = None
     guard: tuple[str, ...] = ()
     episode: int = 0
     step: int = 0
@@ -77,6 +84,15 @@ class Course:
     number: int
     route: np.ndarray
     trail: np.ndarray
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether a number, or all numbers of a tuple or array, are finite; what is none, is."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind != "f" or bool(np.isfinite(value).all())
+    if isinstance(value, tuple):
+        return all(_is_finite(each) for each in value)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 class Watch:
@@ -108,7 +124,7 @@ class Watch:
         """
         for name, value in news.items():
             values = value.values() if isinstance(value, Mapping) else (value,)
-            if any(isinstance(v, float) and not np.isfinite(v) for v in values):
+            if not all(_is_finite(each) for each in values):
                 raise ValueError(f"{name} is {value}, not finite")
         with self._lock:
             self._moment = replace(self._moment, sequence=self._moment.sequence + 1, **news)

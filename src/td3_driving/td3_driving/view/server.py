@@ -89,8 +89,12 @@ class Source:
 
 
 def _rounded(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.round(_DIGITS).tolist()
     if isinstance(value, float):
         return round(value, _DIGITS)
+    if isinstance(value, tuple):
+        return [_rounded(one) for one in value]
     if isinstance(value, dict):
         return {name: _rounded(one) for name, one in value.items()}
     return value

@@ -13,13 +13,16 @@ from nav_msgs.msg import Odometry
 from rclpy.context import Context
 from rclpy.node import Node
 
+from td3_driving.agent.types import Drive, StepReport
+from td3_driving.driving.reward_terms import RewardTerms
 from td3_driving.driving.route import Route
 from td3_driving.nodes import bridge_messages
 from td3_driving.ros import topics
+from td3_driving.ros.markers import agent_markers, to_steering_values
 from td3_driving.ros.messages import header, to_image
 from td3_driving.view.listener import Listening
 from td3_driving.view.moment import Watch
-from td3_driving_msgs.msg import EpisodeStatus, GuardState, VehicleControl
+from td3_driving_msgs.msg import Action, EpisodeStatus, GuardState, VehicleControl
 
 WITHIN_S = 20.0
 HEAD = header(1_000_000_000, "map")
@@ -36,7 +39,8 @@ class Graph:
             topic.name: topic.publisher(self.node)
             for topic in (
                 topics.IMAGE, topics.OBSERVATION, topics.ODOMETRY, topics.ROUTE, topics.EPISODE,
-                topics.GUARD, topics.VEHICLE_CONTROL,
+                topics.GUARD, topics.VEHICLE_CONTROL, topics.ACTION, topics.MARKERS,
+                topics.STEERING_VALUES,
             )
         }  # fmt: skip
 
@@ -91,6 +95,11 @@ def test_what_the_topics_say_is_what_is_shown(graph: Graph) -> None:
         heading_error_rad=0.1, reason="off_lane",
     )  # fmt: skip
 
+    waypoints = np.array([[2.0, 0.5], [4.0, 1.0]])
+    report = StepReport(4, 12, RewardTerms({}), *(4 * [0.0]), False, False, "", waypoints)
+    markers = agent_markers(HEAD, report, Drive(0.75, -0.5))
+    values = np.float32([[-1.0, 0.0, 1.0], [0.5, 2.0, 1.0]])
+
     def publish() -> None:
         graph.publish(topics.ROUTE, route)
         graph.publish(topics.IMAGE, to_image(picture, "bgra8", HEAD))
@@ -98,12 +107,16 @@ def test_what_the_topics_say_is_what_is_shown(graph: Graph) -> None:
         graph.publish(topics.ODOMETRY, odometry(5.0))
         graph.publish(topics.EPISODE, status)
         graph.publish(topics.GUARD, GuardState(header=HEAD, active=True, rate_limited=True))
+        graph.publish(topics.ACTION, Action(header=HEAD, steer=0.75, acceleration=-0.5))
+        graph.publish(topics.MARKERS, markers)
+        graph.publish(topics.STEERING_VALUES, to_steering_values(values))
         command = VehicleControl(header=HEAD, steer=0.5, throttle=0.25)
         graph.publish(topics.VEHICLE_CONTROL, command)
 
     def all_there() -> bool:
         m = graph.watch.moment
-        seen = m.camera is not None and m.stack is not None and m.guard and m.steer and m.episode
+        arrays = (m.camera, m.stack, m.waypoints, m.steering_values, m.action)
+        seen = all(a is not None for a in arrays) and m.guard and m.steer and m.episode
         return bool(seen and m.x_m and len(graph.watch.course.route))
 
     graph.until(all_there, publish)
@@ -113,6 +126,9 @@ def test_what_the_topics_say_is_what_is_shown(graph: Graph) -> None:
     assert (moment.x_m, moment.speed_mps) == (5.0, 6.5)
     assert (moment.steer, moment.throttle, moment.brake) == (0.5, 0.25, 0.0)
     assert moment.guard == ("rate_limited",)
+    assert moment.action == (0.75, -0.5)
+    np.testing.assert_array_equal(moment.waypoints, waypoints)
+    np.testing.assert_array_equal(moment.steering_values, values)
     assert (moment.episode, moment.step, moment.reason) == (4, 12, "off_lane")
     assert moment.terms == pytest.approx({"speed": 0.08, "lateral": -0.01})
     assert moment.completion == pytest.approx(0.25)

@@ -82,6 +82,12 @@ def test_the_state_is_that_of_the_watch(page: str, watch: Watch) -> None:
     assert (state["x_m"], state["y_m"], state["speed_mps"]) == (3.0, -4.0, 7.25)
     assert (state["steer"], state["throttle"], state["brake"]) == (-0.25, 0.5, 0.0)
     assert state["guard"] == ["rate_limited"]
+    assert state["action"] is state["waypoints"] is state["steering_values"] is None
+    values = np.float32([[-1.0, 1.0], [0.25, 0.5]])
+    watch.take(action=(0.5, -1.0), waypoints=np.array([[2.0, 0.5]]), steering_values=values)
+    newer = json.loads(get(page + "state")[1])
+    assert (newer["action"], newer["waypoints"]) == ([0.5, -1.0], [[2.0, 0.5]])
+    assert newer["steering_values"] == values.tolist()
     assert state["terms"] == {"speed": 0.1, "lateral": -0.02}
     assert (state["episode"], state["step"], state["completion"]) == (3, 17, 0.4)
     assert "camera" not in state
@@ -126,7 +132,11 @@ def test_a_long_drive_takes_bounded_memory(watch: Watch) -> None:
 
 def test_what_is_not_finite_is_not_shown(watch: Watch) -> None:
     before = watch.moment
-    for news in ({"speed_mps": float("nan")}, {"terms": {"speed": float("inf")}}):
+    nan = float("nan")
+    for news in (
+        {"speed_mps": nan}, {"terms": {"speed": float("inf")}}, {"action": (0.0, nan)},
+        {"waypoints": np.array([[0.0, nan]])},
+    ):  # fmt: skip
         with pytest.raises(ValueError, match="not finite"):
             watch.take(**news)
     for route in (np.zeros((3, 3)), np.array([[0.0, np.nan], [1.0, 0.0]])):
