@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from td3_driving.nodes import managed
 from td3_driving.nodes.control import Control
 from td3_driving.parameters import ParameterError
 from td3_driving.ros import topics
@@ -26,8 +26,13 @@ def action(step: int, steer: float = 0.0, acceleration: float = 0.0) -> Action:
 
 @pytest.fixture
 def make_guard(make_bench) -> Any:
+    """A guard whose clock stands; `.clock` lets it go on."""
+
     def make(**parameters: Any) -> Any:
-        return make_bench(Control, topics.VEHICLE_CONTROL, topics.GUARD, **parameters)
+        heard = (topics.VEHICLE_CONTROL, topics.GUARD, topics.HEARTBEAT)
+        guard = make_bench(Control, *heard, **parameters)
+        guard.clock = guard.hold_clock()
+        return guard
 
     return make
 
@@ -52,18 +57,34 @@ def test_a_sound_action_passes_unchanged_with_its_stamp(guard) -> None:
     assert (command.throttle, command.brake) == (0.0, 0.5)
 
 
+def wait_for_checks(guard: Any) -> None:
+    """Until the guard has looked for silence some times more: it does so at least at each beat."""
+    assert Control.CHECK_PERIOD_S <= 0.05 < managed.BEAT_S
+    seen = len(guard.heard["heartbeat"])
+    guard.until(lambda: len(guard.heard["heartbeat"]) >= seen + 2)
+
+
 def test_stale_action_brakes_within_half_a_second(guard) -> None:
     pass_on(guard, 0, 0.0, 1.0)
-    heard = time.monotonic()
+    guard.clock.advance(0.5)
+    wait_for_checks(guard)
+    assert guard.heard["vehicle_control_cmd"] == []
+    guard.clock.advance(0.001)
     command, state = guard.next(topics.VEHICLE_CONTROL), guard.next(topics.GUARD)
-    silent_s = time.monotonic() - heard
     assert (command.throttle, command.brake) == (0.0, 1.0)
-    assert state.stale and state.active and state.action_age_s > 0.5
-    assert 0.4 < silent_s < 2.0  # half a second and one check; the rest is a busy machine's
+    assert state.stale and state.active and state.action_age_s == pytest.approx(0.501)
+
+
+def test_silence_is_measured_on_the_walls_clock(make_bench) -> None:
+    guard = make_bench(Control, topics.VEHICLE_CONTROL, topics.GUARD)
+    pass_on(guard, 0, 0.0, 1.0)
+    command, state = guard.next(topics.VEHICLE_CONTROL), guard.next(topics.GUARD)
+    assert command.brake == 1.0 and state.stale and state.action_age_s > 0.5
 
 
 def test_the_brake_is_held_while_the_silence_lasts_and_released_by_a_fresh_action(guard) -> None:
     pass_on(guard, 0, 0.2, 1.0)
+    guard.clock.advance(0.6)
     for _ in range(3):
         command, state = guard.next(topics.VEHICLE_CONTROL), guard.next(topics.GUARD)
         assert command.brake == 1.0 and command.steer == pytest.approx(0.2) and state.stale
@@ -73,8 +94,8 @@ def test_the_brake_is_held_while_the_silence_lasts_and_released_by_a_fresh_actio
 
 
 def test_nothing_is_commanded_before_the_first_action(guard) -> None:
-    end = time.monotonic() + 0.7
-    guard.until(lambda: time.monotonic() > end)
+    guard.clock.advance(10.0)
+    wait_for_checks(guard)
     assert guard.heard["vehicle_control_cmd"] == []
 
 

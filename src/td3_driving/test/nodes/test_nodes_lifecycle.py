@@ -173,6 +173,7 @@ def test_the_suite_is_stepped_by_hand_through_the_services_that_ros2_lifecycle_c
 
 def test_a_guard_that_is_deactivated_brakes(make_bench) -> None:
     bench = make_bench(Control, topics.VEHICLE_CONTROL)
+    bench.hold_clock()
     bench.say(topics.ACTION, Action(episode=1, step=3, acceleration=1.0))
     assert bench.next(topics.VEHICLE_CONTROL).throttle == 1.0
     bench.node.require(bench.node.trigger_deactivate())

@@ -59,9 +59,11 @@ def test_every_action_carries_the_stamp_of_its_frame(graph) -> None:
 
 def test_a_reset_that_is_refused_is_asked_for_again_and_the_reason_shown(graph) -> None:
     status = graph.bench.node.runner.status
-    graph.refusals = ["the simulator is away"] * 3
-    graph.bench.until(lambda: status.waiting_for == "the simulator is away")
-    assert graph.bench.node.health()[1] == "waiting for an episode: the simulator is away"
+    node, graph.refusals = graph.bench.node, ["the simulator is away"] * 3
+    for asked in (1, 2, 3):
+        graph.bench.until(lambda asked=asked: len(graph.requests) == asked and node._asked is None)
+        assert node.health()[1] == "waiting for an episode: the simulator is away"
+        graph.clock.advance(TD3AgentNode.RETRY_S)
     graph.drive(lambda: status.ticks)
     assert len(graph.requests) == 4 and status.waiting_for == "" and status.faults == 0
     assert len({(request.seed, request.map) for request in graph.requests}) == 1
@@ -74,10 +76,11 @@ def test_without_a_bridge_it_says_what_it_waits_for(make_bench, monkeypatch) -> 
     assert status.message.endswith("no carla_bridge offers /carla/ego_vehicle/reset yet")
 
 
-def test_an_answer_that_comes_after_it_was_given_up_is_ignored(graph, monkeypatch) -> None:
-    monkeypatch.setattr(TD3AgentNode, "RESET_TIMEOUT_S", 0.2)
+def test_an_answer_that_comes_after_it_was_given_up_is_ignored(graph) -> None:
     holding = graph.holding = Future()
     status = graph.bench.node.runner.status
+    graph.bench.until(lambda: graph.requests)
+    graph.clock.advance(TD3AgentNode.RESET_TIMEOUT_S + 0.1)
     graph.drive(lambda: status.ticks == 3)
     assert len(graph.requests) == 2
     holding.set_result(None)
@@ -129,10 +132,12 @@ def test_silence_is_a_fault_that_teaches_nothing_and_the_run_goes_on(make_graph,
     graph = make_graph(silence_s=0.3)
     node = graph.bench.node
     graph.spoil = spoil("odometry", 5, lambda message: None)
+    graph.drive(lambda: graph.at == graph.first + 5)
+    graph.clock.advance(0.4)
     graph.drive(lambda: node.finished)
     status, replay = node.runner.status, node.runner.trainer.replay
     assert (status.faults, replay.dropped) == (1, 1)
-    assert status.message.startswith("no tick for 0.")
+    assert status.message == "no tick for 0.4 s"
     assert status.training_ticks == 60 and len(graph.requests) == 4
     assert (
         not replay.view("transitions", 0, replay.stored)["terminated"].any() and node.invalid == 0
@@ -180,6 +185,8 @@ def test_the_services_save_switch_and_refuse(make_graph, tmp_path) -> None:
 def test_an_episode_is_driven_though_the_answer_to_its_reset_got_lost(make_graph) -> None:
     graph = make_graph()
     graph.lost = never = Future()
+    graph.bench.until(lambda: graph.bench.node._waiting)
+    graph.clock.advance(TD3AgentNode.ANSWER_LOST_S)
     graph.drive(lambda: graph.bench.node.runner.status.ticks >= 3)
     assert not never.done() and len(graph.requests) == 1
 

@@ -49,6 +49,8 @@ def test_a_malformed_message_is_refused_by_name_and_nothing_stored_is_lost(
     graph = make_graph(silence_s=0.2, steps=20)
     node, errors = graph.bench.node, errors_of(graph.bench.node)
     graph.spoil = spoil(name, 5, changed)
+    graph.drive(lambda: node.invalid)
+    graph.clock.advance(0.3)
     graph.drive(lambda: node.finished)
     assert node.invalid == 1 and errors[0].startswith(f"{name} ignored: ")
     assert node.runner.status.faults == 1 and node.runner.status.training_ticks == 20
@@ -72,6 +74,8 @@ def test_a_malformed_route_keeps_its_episode_from_starting_and_no_other(
     graph = make_graph(silence_s=0.2, steps=20)
     node, errors = graph.bench.node, errors_of(graph.bench.node)
     graph.spoil = spoil("route", 0, changed)
+    graph.drive(lambda: node.invalid and node._driving is not None)
+    graph.clock.advance(0.3)
     graph.drive(lambda: node.finished)
     assert node.invalid == 1 and errors[0].startswith("route ignored: route")
     assert node.runner.status.faults == 1 and len(graph.requests) == 2
