@@ -24,6 +24,7 @@ from td3_driving.cli.main import main
 from td3_driving.evaluation.curve import read_metrics
 from td3_driving.learning import checkpoint
 from td3_driving.ros import topics
+from td3_driving.ros.claim import Claim
 
 DOMAIN = str(40 + os.getpid() % 20)
 SMALL = (
@@ -282,7 +283,19 @@ def test_a_server_of_another_version_is_refused_with_the_instruction(
     assert "pip install carla==0.9.15" in errors.splitlines()[-1]
 
 
-def test_a_second_suite_that_drives_the_same_vehicle_is_refused(command) -> None:
+def test_a_second_suite_of_this_host_is_refused_at_once(command) -> None:
+    with Claim([f"{topics.DEFAULT_NAMESPACE}/control"], int(DOMAIN)):
+        code, said, errors = command("evaluate", "--policy", "random")
+    assert code == 2 and said == ""
+    assert f"another suite drives 'ego_vehicle' in ROS domain {DOMAIN}" in errors
+    assert f"(process {os.getpid()})" in errors and "ROS_DOMAIN_ID=1 to 101" in errors
+
+
+def test_a_suite_that_only_dds_tells_of_is_refused_unless_it_leaves(
+    command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Graph, "LOOK_S", 20.0)  # until it is discovered
+    monkeypatch.setattr(Graph, "LEASE_S", 0.2)
     context = Context()
     rclpy.init(context=context, domain_id=int(DOMAIN))
     other = Node("other", context=context, namespace=topics.DEFAULT_NAMESPACE)
@@ -292,5 +305,7 @@ def test_a_second_suite_that_drives_the_same_vehicle_is_refused(command) -> None
     finally:
         other.destroy_node()
         rclpy.shutdown(context=context)
-    assert code == 2 and f"another suite drives 'ego_vehicle' in ROS domain {DOMAIN}" in errors
-    assert "ROS_DOMAIN_ID=1 to 101" in errors
+    assert code == 2 and "waiting up to 0.2 s, in case it has died" in errors
+    assert f"another suite drives 'ego_vehicle' in ROS domain {DOMAIN}" in errors
+    with Claim([f"{topics.DEFAULT_NAMESPACE}/control"], int(DOMAIN)):
+        pass  # one that was refused holds nothing

@@ -20,7 +20,7 @@ from rclpy.parameter import Parameter
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.task import driving_task
 from td3_driving.cli.errors import GraphError
-from td3_driving.cli.settings import Settings, change, follow
+from td3_driving.cli.settings import NODES, Settings, change, follow
 from td3_driving.nodes.carla_bridge import CarlaBridge
 from td3_driving.nodes.control import Control
 from td3_driving.nodes.managed import ManagedNode
@@ -29,6 +29,8 @@ from td3_driving.nodes.recorder import Recorder
 from td3_driving.nodes.running import initialise_ros, spin
 from td3_driving.nodes.td3_agent import TD3AgentNode
 from td3_driving.ros import topics
+from td3_driving.ros.claim import Claim, NameTaken
+from td3_driving.ros.rivals import LEASE_S, LOOK_S, lasting_rivals
 from td3_driving.stopping import StopRequest
 
 N = TypeVar("N", bound=Node)
@@ -97,6 +99,7 @@ class Graph:
     """
 
     START_WITHIN_S = 30.0
+    LOOK_S, LEASE_S = LOOK_S, LEASE_S
 
     def __init__(
         self,
@@ -119,7 +122,7 @@ class Graph:
         with ExitStack() as leaving:
             initialise_ros()
             leaving.callback(rclpy.try_shutdown)
-            self._refuse_a_second_suite()
+            leaving.enter_context(self._claim_names())
             self._executor = SingleThreadedExecutor()
             leaving.callback(self._executor.shutdown)
             settings, seed = self.settings, self.settings["td3_agent"]["seed"]
@@ -212,21 +215,40 @@ class Graph:
     def _namespace(self) -> str:
         return topics.namespace_of(self.settings["carla_bridge"]["role_name"])
 
-    def _refuse_a_second_suite(self, look_s: float = 0.5) -> None:
-        """Two suites that drive the same vehicle in one domain would hear each other's messages."""
+    def _claim_names(self) -> Claim:
+        """Two suites that drive the same vehicle in one domain would hear each other's messages.
+
+        Returns:
+            The claim of all our names, which no other suite of this host has.
+
+        Raises:
+            GraphError: another suite has; or one of another host, as DDS tells.
+        """
+        nodes = [node for node in NODES if node != "recorder" or self._record]
+        try:
+            claim = Claim([f"{self._namespace}/{node}" for node in nodes], self._domain)
+        except NameTaken as taken:
+            raise self._second_suite(taken.who) from taken
         probe = rclpy.create_node("td3_driving_probe", use_global_arguments=False)
         try:
-            deadline = time.monotonic() + look_s
-            name = f"{self._namespace}/{topics.FRAME.name}"
-            while time.monotonic() < deadline:
-                if probe.count_publishers(name):
-                    role = self.settings["carla_bridge"]["role_name"]
-                    raise GraphError(
-                        f"another suite drives {role!r} in ROS domain "
-                        f"{os.environ.get('ROS_DOMAIN_ID', '0')}; give this one another domain "
-                        "(ROS_DOMAIN_ID=1 to 101) or another vehicle (--set "
-                        "carla_bridge.role_name=NAME)"
-                    )
-                time.sleep(0.05)
+            rivals = lasting_rivals(
+                probe, f"{self._namespace}/{topics.FRAME.name}", probe.get_logger().warning,
+                self.LOOK_S, self.LEASE_S,
+            )  # fmt: skip
         finally:
             probe.destroy_node()
+        if rivals:
+            claim.close()
+            raise self._second_suite(", ".join(rivals))
+        return claim
+
+    def _second_suite(self, who: str) -> GraphError:
+        return GraphError(
+            f"another suite drives {self.settings['carla_bridge']['role_name']!r} in ROS domain "
+            f"{self._domain} ({who}); give this one another domain (ROS_DOMAIN_ID=1 to 101) or "
+            "another vehicle (--set carla_bridge.role_name=NAME)"
+        )
+
+    @property
+    def _domain(self) -> int:
+        return rclpy.get_default_context().get_domain_id()

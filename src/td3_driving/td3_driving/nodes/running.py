@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import rclpy
@@ -14,6 +15,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from td3_driving.nodes.managed import ManagedNode
 from td3_driving.parameters import ParameterError
+from td3_driving.ros.claim import Claim, NameTaken
 from td3_driving.ros.middleware import prepare_middleware
 from td3_driving.stopping import StopRequest, stop_on_signals
 
@@ -46,14 +48,16 @@ def run_node(
 
     Returns:
         The process's exit code: 0, or 2 if the node refused its parameters, or, where it was to
-        start by itself, anything else.
+        start by itself, anything else; or if another process of this host is that node already.
     """
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, ExitStack() as claims:
         initialise_ros()
         executor = SingleThreadedExecutor()
         node: N | None = None
         try:
             node = made = make()
+            if not _claimed(made, claims):
+                return 2
             executor.add_node(made)
             if isinstance(made, ManagedNode) and made.autostart and not _started(made):
                 return 2
@@ -70,6 +74,17 @@ def run_node(
             rclpy.try_shutdown()
         conclude(made)
     return 0
+
+
+def _claimed(node: Node, claims: ExitStack) -> bool:
+    """Whether the node's name could be claimed; if not, it has said why."""
+    name, domain = node.get_fully_qualified_name(), node.context.get_domain_id()
+    try:
+        claims.enter_context(Claim([name], domain))
+    except NameTaken as taken:
+        print(taken, file=sys.stderr)
+        return False
+    return True
 
 
 def _started(node: ManagedNode[Any]) -> bool:
