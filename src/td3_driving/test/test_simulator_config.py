@@ -15,6 +15,7 @@ from td3_driving.simulator import CameraConfig, Command, ConfigError, ResetReque
         (SessionConfig, "host", ""),
         (SessionConfig, "role_name", ""),
         (SessionConfig, "vehicle", ""),
+        (SessionConfig, "weather", "Sunny"),
         (SessionConfig, "fixed_delta_s", 0.2),
         (SessionConfig, "fixed_delta_s", math.nan),
         (SessionConfig, "timeout_s", math.inf),

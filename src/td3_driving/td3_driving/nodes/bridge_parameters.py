@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from td3_driving.parameters import parameter
 from td3_driving.ros.topics import DEFAULT_ROLE
-from td3_driving.simulator import CameraConfig, SessionConfig
+from td3_driving.simulator import WEATHERS, CameraConfig, SessionConfig
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,11 @@ class BridgeParameters:
     timeout_s: float = parameter(2.0, "time in which the server must answer", "s", 0.05, 300.0)
     map: str = parameter("", "map of resets that name none; empty: keep the present one")
     vehicle: str = parameter("vehicle.tesla.model3", "blueprint of the vehicle")
+
+    weather: str = parameter(
+        "", "a preset of CARLA's; empty: leave it as it is", choices=("", *WEATHERS)
+    )
+    spectator_follows: bool = parameter(False, "whether the server's spectator follows the vehicle")
 
     mode: str = parameter(
         "lock_step",
@@ -79,4 +84,6 @@ class BridgeParameters:
             map_timeout_s=max(60.0, self.timeout_s),
             route_length_m=self.route_length_m,
             route_spacing_m=self.route_spacing_m,
+            weather=self.weather,
+            spectator_follows=self.spectator_follows,
         )

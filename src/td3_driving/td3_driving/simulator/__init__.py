@@ -1,7 +1,7 @@
 """The CARLA client session: connect, reset, tick, close. The only place that imports carla."""
 
 from td3_driving.driving.routing import RouteError
-from td3_driving.simulator.config import CameraConfig, ConfigError, SessionConfig
+from td3_driving.simulator.config import WEATHERS, CameraConfig, ConfigError, SessionConfig
 from td3_driving.simulator.data import (
     BRAKE,
     Collision,
@@ -27,6 +27,7 @@ from td3_driving.simulator.session import CarlaSession
 
 __all__ = [
     "BRAKE",
+    "WEATHERS",
     "CameraConfig",
     "CarlaSession",
     "Collision",

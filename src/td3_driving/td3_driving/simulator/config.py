@@ -6,6 +6,14 @@ from dataclasses import dataclass, field
 
 from td3_driving.driving.camera import CameraConfig, ConfigError, require_within
 
+WEATHERS = (
+    "ClearNoon", "CloudyNoon", "WetNoon", "WetCloudyNoon", "SoftRainNoon", "MidRainyNoon",
+    "HardRainNoon", "ClearSunset", "CloudySunset", "WetSunset", "WetCloudySunset",
+    "SoftRainSunset", "MidRainSunset", "HardRainSunset", "ClearNight", "CloudyNight", "WetNight",
+    "WetCloudyNight", "SoftRainNight", "MidRainyNight", "HardRainNight", "DustStorm",
+)  # fmt: skip
+"""CARLA's presets by their names."""
+
 
 @dataclass(frozen=True)
 class SessionConfig:
@@ -19,6 +27,8 @@ class SessionConfig:
         map_timeout_s: The same for loading a map.
         route_length_m: Length of routes that are not told their goal.
         route_spacing_m: Distance between points of a route.
+        weather: One of WEATHERS; empty leaves it as it is.
+        spectator_follows: Whether the server's spectator follows the vehicle.
     """
 
     host: str = "127.0.0.1"
@@ -32,6 +42,8 @@ class SessionConfig:
     map_timeout_s: float = 60.0
     route_length_m: float = 400.0
     route_spacing_m: float = 1.0
+    weather: str = ""
+    spectator_follows: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot work.
@@ -42,6 +54,10 @@ class SessionConfig:
         for name in ("host", "role_name", "vehicle"):
             if not getattr(self, name):
                 raise ConfigError(f"{name} is empty")
+        if self.weather and self.weather not in WEATHERS:
+            raise ConfigError(
+                f"weather is {self.weather!r}; it must be one of {WEATHERS}, or empty"
+            )
         require_within("port", self.port, 1, 65535)
         require_within("fixed_delta_s", self.fixed_delta_s, 0.001, 0.1)
         require_within("timeout_s", self.timeout_s, 0.05, 300.0)

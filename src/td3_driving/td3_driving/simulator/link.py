@@ -23,6 +23,7 @@ from td3_driving.simulator.errors import (
 from td3_driving.simulator.others import Others, lead_role
 from td3_driving.simulator.rig import Rig, destroy
 from td3_driving.simulator.routing import map_basename
+from td3_driving.simulator.surroundings import Surroundings
 
 _LOG = logging.getLogger(__name__)
 _SENSORS_TIMEOUT_S = 1.0
@@ -45,11 +46,13 @@ class Link:
     map: carla.Map
     rig: Rig
     others: Others
+    surroundings: Surroundings
 
     def __init__(self, config: SessionConfig, restore: carla.WorldSettings | None = None) -> None:
         self._config = config
         self._restore = restore
         self._has_rig = False
+        self._undo = contextlib.ExitStack()
         with self.answering():
             self._client = carla.Client(config.host, config.port, _WORKER_THREADS)
             self._set_timeout(config.timeout_s)
@@ -134,6 +137,8 @@ class Link:
             self.world.apply_settings(settings)
         self.advance()  # before the first state the client knows no actors
         self._remove_leftovers()
+        self.surroundings = Surroundings(self.world, self._config)
+        self._undo.callback(self.surroundings.close)
         self.rig = Rig(self.world, self.map.get_spawn_points(), self._config)
         self._has_rig = True
         self.others = Others(self.world, self._config)
@@ -176,6 +181,7 @@ class Link:
         self.advance()
 
     def _drop_rig(self) -> None:
+        self._undo.close()
         if self._has_rig:
             self._has_rig = False
             self.others.close()

@@ -234,6 +234,7 @@ class CarlaSession:
                 raise RuntimeError("our vehicle is no longer in the world")
             pose = measurements.pose(vehicle.get_transform())
             gap_m = link.others.gap_m(snapshot, vehicle.id, pose)
+            link.surroundings.follow(pose)
         readings = link.rig.collect(snapshot.frame, self.config.timeout_s)
         velocity, rate = vehicle.get_velocity(), vehicle.get_angular_velocity()
         acceleration = vehicle.get_acceleration()
