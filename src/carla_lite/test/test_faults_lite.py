@@ -125,11 +125,12 @@ def test_odometry_jumps_sideways_once(drive: Any, script: Any) -> None:
 def test_a_server_can_die_at_a_tick_refuse_to_spawn_and_lie(running_server: Any, script: Any):
     with running_server("--faults", script(kind="die", at_tick=1)) as server:
         client = server.client()
-        client.set_timeout(1.0)
-        settings = client.get_world().get_settings()
+        world = client.get_world()
+        settings = world.get_settings()
         settings.synchronous_mode, settings.fixed_delta_seconds = True, 0.05
+        client.set_timeout(1.0)
         with pytest.raises(RuntimeError, match="time-out"):
-            client.get_world().apply_settings(settings)
+            world.apply_settings(settings)
         assert server.process.wait(20.0) == -9
     with running_server("--faults", script(kind="version", says="0.9.15", at_tick=0)) as server:
         assert server.client().get_server_version() == "0.9.15"

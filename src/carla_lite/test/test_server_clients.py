@@ -67,7 +67,7 @@ def test_a_client_killed_in_the_middle_of_a_tick_leaves_nothing_locked(
             process.kill()
         client = own_server.client()
         # The next client's tick must not wait for the dead one's cameras, which takes ten seconds.
-        client.set_timeout(5.0)
+        client.set_timeout(9.0)
         world = client.get_world()
         assert world.get_settings().synchronous_mode
         frame = world.tick()
