@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from td3_driving.driving import reward
 from td3_driving.driving.reward_terms import RewardConfig, RewardTerms, TickFacts, average
+from td3_driving.driving.tasks import parse_task
 
 CONFIG = RewardConfig()
 FACTS = st.builds(
@@ -236,3 +238,57 @@ def test_what_an_end_costs_is_not_averaged_over_a_decision() -> None:
     tick = RewardTerms({"speed": 0.1, "terminal": -1.0, "fault": -0.6})
     quiet = RewardTerms({"speed": 0.1, "terminal": 0.0, "fault": 0.0})
     assert average([quiet, tick]).values == pytest.approx(tick.values)
+
+
+# --- One's own ---
+
+
+@pytest.fixture
+def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Writes a module of a user's on the path; gives its name."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def write(body: str) -> str:
+        name = f"own_rewards_{len(list(tmp_path.iterdir()))}_{tmp_path.name}"
+        head = "from td3_driving.driving.reward_terms import RewardTerms\n\n\n"
+        (tmp_path / f"{name}.py").write_text(f"{head}def gentle(facts, config):\n    {body}\n")
+        return name
+
+    return write
+
+
+def test_a_reward_of_ones_own_is_named_by_module_and_function(own_module: Any) -> None:
+    name = own_module('return RewardTerms({"speed": 0.1 * facts.speed_along_mps})')
+    function = reward.reward_function(f"{name}:gentle")
+    assert function(TickFacts(5.0, 0.0, 0.0), CONFIG).values == {"speed": 0.5}
+    task = parse_task({"name": "mine", "reward": f"{name}:gentle"})
+    assert task.reward == f"{name}:gentle"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("return facts.speed_along_mps", "it must give RewardTerms"),
+        ("return RewardTerms({})", "it must give RewardTerms"),
+        ("return RewardTerms({'speed': float('nan')})", "not finite"),
+        ("return facts.velocity", "has no attribute 'velocity'"),
+    ],
+)
+def test_a_reward_of_ones_own_that_is_none_is_refused_when_chosen(
+    own_module: Any, body: str, why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        reward.reward_function(f"{own_module(body)}:gentle")
+
+
+def test_what_turns_out_not_finite_on_the_way_is_refused(own_module: Any) -> None:
+    body = "return RewardTerms({'speed': float('inf') if facts.lateral_m else 0.0})"
+    function = reward.reward_function(f"{own_module(body)}:gentle")
+    with pytest.raises(ValueError, match="not finite"):
+        function(TickFacts(5.0, 1.0, 0.0), CONFIG)
+
+
+@pytest.mark.parametrize("name", ["no_such_module:gentle", "math:gentle", ":", "math:", ".a:b"])
+def test_a_reward_that_cannot_be_found_is_told_with_where_to_put_it(name: str) -> None:
+    with pytest.raises(ValueError, match="PYTHONPATH"):
+        reward.reward_function(name)

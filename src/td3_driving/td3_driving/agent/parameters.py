@@ -62,7 +62,10 @@ class AgentParameters:
     waypoint_spacing_m: float = parameter(
         0.0, "spacing of the waypoints; 0: as the task says", "m", 0.0, 50.0
     )
-    reward: str = parameter(AS_THE_TASK, "name of the reward function; task: as the task says")
+    reward: str = parameter(
+        AS_THE_TASK,
+        "name of the reward function, or your own as module:function; task: as the task says",
+    )
     target_speed_mps: float = parameter(
         0.0,
         "speed with the highest reward; 0: as the task says",

@@ -1,11 +1,15 @@
 """Rewards: pure functions of one tick, chosen by name.
 
-To add one, write a function of (TickFacts, RewardConfig) that returns RewardTerms, and decorate it
-with ``@register("its_name")``; every term it names is published and plotted. Each is scaled so that
-a tick of perfect driving earns about ``RewardConfig.scale``, and adds ``RewardConfig.terminal``
-where an episode is terminated, unless it says otherwise.
+To add one here, write a function of (TickFacts, RewardConfig) that returns RewardTerms and decorate
+it with ``@register("its_name")``; every term it names is published and plotted. Each is scaled so
+that a tick of perfect driving earns about ``RewardConfig.scale``, and adds
+``RewardConfig.terminal`` where an episode is terminated, unless it says otherwise.
+
+One of your own needs no change here: such a function in a module of yours is the reward
+``"module:function"``, as Gymnasium names environments.
 """
 
+import importlib
 import math
 from collections.abc import Callable
 
@@ -32,14 +36,44 @@ def register(name: str) -> Callable[[RewardFunction], RewardFunction]:
 
 
 def reward_function(name: str) -> RewardFunction:
-    """The reward of that name.
+    """The reward of that name, or "module:function" for one's own; its module is imported.
 
     Raises:
-        ValueError: there is none; the message lists those there are.
+        ValueError: there is none, or one's own gives something else than finite terms.
     """
+    if ":" in name:
+        return _own(name)
     if name not in _REWARDS:
-        raise ValueError(f"reward {name!r} is unknown; there are {', '.join(reward_names())}")
+        raise ValueError(
+            f"reward {name!r} is unknown; there are {', '.join(reward_names())}, or your own as "
+            "module:function"
+        )
     return _REWARDS[name]
+
+
+def _own(name: str) -> RewardFunction:
+    """A reward of the user's, tried once."""
+    module, _, function = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"reward {name!r} can't be had: {error}; is its folder on PYTHONPATH?"
+        ) from error
+
+    def checked(facts: TickFacts, config: RewardConfig) -> RewardTerms:
+        terms = found(facts, config)
+        if not isinstance(terms, RewardTerms) or not terms.values:
+            raise ValueError(f"reward {name!r} gave {terms!r:.60}; it must give RewardTerms")
+        if not all(map(math.isfinite, terms.values.values())):
+            raise ValueError(f"reward {name!r} gave {dict(terms.values)} for {facts}, not finite")
+        return terms
+
+    try:
+        checked(TickFacts(0.0, 0.0, 0.0), RewardConfig())
+    except Exception as error:  # whatever a user's code raises
+        raise ValueError(f"reward {name!r} fails for a vehicle that stands: {error}") from error
+    return checked
 
 
 def reward_names() -> list[str]:
