@@ -17,20 +17,20 @@ from td3_driving.reliability.case import Case, NotInjected, PromiseBroken, Resul
 from td3_driving.reliability.disk import Disk
 from td3_driving.reliability.disks import DISKS, fail_at_every_write_point
 from td3_driving.reliability.files import FILES
+from td3_driving.reliability.learner import LEARNER
 from td3_driving.reliability.watch import Sample, Watch
 
 QUICK = {"disk-full", "disk-read-only", "hostile-policies", "paths-that-leave-the-folder",
-         "learner-not-finite", "replay-too-large", "checkpoints-damaged"}  # fmt: skip
+         "learner-not-finite", "replay-too-large", "checkpoints-damaged",
+         "loss-or-gradient-not-finite", "out-of-memory-at-allocation"}  # fmt: skip
+SLOW = {"kill-during-saves", "out-of-memory-in-an-update"}
 
 
-@pytest.mark.parametrize("case", FILES.cases, ids=lambda case: case.name)
-def test_the_quick_cases_pass(case: Case, tmp_path: Path) -> None:
-    if case.name in QUICK:
-        assert case.judge(tmp_path, "files").why == ""
-    else:
-        assert (
-            case.name == "kill-during-saves"
-        )  # its like is in test_learning_checkpoint_misfortune
+@pytest.mark.parametrize("name", sorted(QUICK))
+def test_the_quick_cases_pass(name: str, tmp_path: Path) -> None:
+    cases = {case.name: case for case in (*FILES.cases, *LEARNER.cases)}
+    assert cases.keys() == QUICK | SLOW
+    assert cases[name].judge(tmp_path, "files").why == ""
 
 
 def test_a_disk_that_breaks_at_any_write_point_of_a_save_leaves_the_checkpoint_before(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from td3_driving.learning.errors import ReplayMemoryError
 
@@ -20,6 +24,23 @@ def require_memory(name: str, capacity: int, bytes_per_row: int) -> None:
             f"{free / 1e9:.1f} GB of memory are free; a capacity of at most "
             f"{int(0.8 * free / bytes_per_row)} fits and leaves a fifth to the rest"
         )
+
+
+def zeros(
+    name: str, capacity: int, arrays: Mapping[str, tuple[tuple[int, ...], Any]]
+) -> dict[str, np.ndarray]:
+    """Arrays of so many rows, by the shape and dtype of a row.
+
+    Raises:
+        ReplayMemoryError: the machine has the memory, and this process may not take it.
+    """
+    try:
+        return {key: np.zeros((capacity, *shape), dtype) for key, (shape, dtype) in arrays.items()}
+    except MemoryError as error:
+        raise ReplayMemoryError(
+            f"{name}: capacity {capacity} takes more GB of memory than this process may have "
+            f"({error}); choose a smaller one, or see ulimit -v"
+        ) from error
 
 
 def available_memory_bytes() -> int:

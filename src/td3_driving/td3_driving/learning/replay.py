@@ -18,7 +18,7 @@ import numpy as np
 
 from td3_driving.learning.batch import Batch, check_array, check_sizes
 from td3_driving.learning.errors import NonFiniteError, ReplayError, ShapeError
-from td3_driving.learning.memory import require_memory
+from td3_driving.learning.memory import require_memory, zeros
 
 WRITER_LEAD = 256
 """Rows that the writer may store beyond `upto` before a sample of it is refused (see sample)."""
@@ -93,9 +93,7 @@ class FrameReplay:
             part: tuple(name for name in names if name in arrays) for part, names in PARTS.items()
         }
         """The arrays that there are, of PARTS."""
-        self._arrays = {
-            name: np.zeros((capacity, *shape), dtype) for name, (shape, dtype) in arrays.items()
-        }
+        self._arrays = zeros("FrameReplay", capacity, arrays)
         self._rng = np.random.Generator(np.random.PCG64(seed))
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)

@@ -45,9 +45,11 @@ def sight(number: int, vector: float | None = None) -> Sight:
 
 
 @contextmanager
-def trainer_that_drove(decisions: int = 12) -> Iterator[OnlineTrainer]:
+def trainer_that_drove(
+    parameters: AgentParameters = PARAMETERS, decisions: int = 12
+) -> Iterator[OnlineTrainer]:
     """A trainer with one episode in its replay, and some updates behind it."""
-    trainer = OnlineTrainer(PARAMETERS, 4)
+    trainer = OnlineTrainer(parameters, 4)
     try:
         drive(trainer, decisions)
         yield trainer
@@ -77,7 +79,8 @@ def full_disk(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, ignored)
 
 
-def _raises(kind: type[BaseException] | tuple[type[BaseException], ...], do: Callable) -> str:
+def raises(kind: type[BaseException] | tuple[type[BaseException], ...], do: Callable) -> str:
+    """What an error says that must come."""
     try:
         do()
     except kind as error:
@@ -91,7 +94,7 @@ def disk_full(folder: Path) -> Figures:
     with trainer_that_drove() as trainer:
         trainer.save(folder / "full", {}, keep=3)
         with full_disk(FULL_BYTES):
-            _raises(OSError, lambda: trainer.save(folder / "full", {}, keep=3))
+            raises(OSError, lambda: trainer.save(folder / "full", {}, keep=3))
         require("not saved" in (trainer.alarm or ""), f"the alarm says {trainer.alarm!r}")
         saved = checkpoint.newest(folder / "full")
         require(saved is not None and saved.path.name == "checkpoint-000001", f"newest: {saved}")
@@ -107,7 +110,7 @@ def disk_read_only(folder: Path) -> Figures:
     blocked = folder / "blocked"
     blocked.write_text("no folder")
     with trainer_that_drove() as trainer:
-        why = _raises(OSError, lambda: trainer.save(blocked / "checkpoints", {}, keep=3))
+        why = raises(OSError, lambda: trainer.save(blocked / "checkpoints", {}, keep=3))
         require("blocked" in why, f"the error does not name the folder: {why}")
         drive(trainer, 5)
         require(trainer.replay.stored == 17, "training did not go on")
@@ -147,7 +150,7 @@ def kill_during_saves(folder: Path) -> Figures:
         require(saved is not None, "no checkpoint is whole")
         assert saved is not None
         lost = max(lost, len(saved.passed_over))
-        with trainer_that_drove(4) as other:
+        with trainer_that_drove(decisions=4) as other:
             other.load(target)
             other.save(folder / "resumed", {}, keep=1)
     return {"lost": lost, "kills": 2}
@@ -200,12 +203,12 @@ def hostile_policies(folder: Path) -> Figures:
     for name, content in hostile.items():
         file = folder / f"{name}.safetensors"
         file.write_bytes(content)
-        _raises((CheckpointError, NonFiniteError), lambda file=file: load_policy(file))
+        raises((CheckpointError, NonFiniteError), lambda file=file: load_policy(file))
     giant = folder / "giant.safetensors"
     with giant.open("wb") as stream:
         stream.truncate(20 << 30)  # sparse: takes no room
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    _raises(CheckpointError, lambda: load_policy(giant))
+    raises(CheckpointError, lambda: load_policy(giant))
     grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     require(grown_mib < 100, f"reading a giant took {grown_mib:.0f} MiB")
     require(not marker.exists(), "a policy file was executed")
@@ -227,12 +230,12 @@ def paths_that_leave_the_folder(folder: Path) -> Figures:
     manifest = json.loads((newest / "manifest.json").read_text())
     for name in ("../../secret", str(secret)):
         write_manifest(newest, {**manifest["files"], name: checkpoint_digest(secret)}, [])
-        _raises(CheckpointError, lambda: checkpoint.read(newest, with_replay=False))
+        raises(CheckpointError, lambda: checkpoint.read(newest, with_replay=False))
     write_manifest(newest, manifest["files"], [])
     agent = newest / "agent.safetensors"
     shutil.move(agent, folder / "elsewhere")
     agent.symlink_to(folder / "elsewhere")
-    _raises(CheckpointError, lambda: checkpoint.read(newest, with_replay=False))
+    raises(CheckpointError, lambda: checkpoint.read(newest, with_replay=False))
     return {"refused": 3}
 
 
@@ -241,47 +244,3 @@ def checkpoint_digest(file: Path) -> str:
     from td3_driving.learning.files import sha256
 
     return sha256(file)
-
-
-@case("NaN and infinity in rewards, observations and weights: refused by name, nothing learned")
-def learner_not_finite(folder: Path) -> Figures:
-    """At the replay's door, and in the networks themselves."""
-    import torch
-
-    with trainer_that_drove() as trainer:
-        trainer.begin(sight(0))
-        action = trainer.explore(sight(0), progress=0.0)
-        bad = (np.nan, np.inf, -np.inf)
-        for value in bad:
-            _raises(
-                NonFiniteError, lambda v=value: trainer.store(action, v, sight(1), False, False)
-            )
-            _raises(
-                NonFiniteError,
-                lambda v=value: trainer.store(action, 0.0, sight(1, v), False, False),
-            )
-        trainer.abort()
-        require(trainer.replay.stored == 12, "something of it was stored")
-        trainer.wait()
-        good = {name: p.clone() for name, p in trainer.agent.actor.named_parameters()}
-        with torch.no_grad():
-            next(iter(trainer.agent.critic.parameters()))[:] = torch.nan
-        drive(trainer, 40)
-        trainer.wait()
-        drive(trainer, 8)
-        require("refused" in (trainer.alarm or "") or trainer.agent.non_finite, "no refusal")
-        same = all(torch.equal(p, good[n]) for n, p in trainer.agent.actor.named_parameters())
-        require(same, "the actor learned from a critic that is NaN")
-        refused = trainer.agent.non_finite
-    return {"refused": 2 * len(bad) + refused}
-
-
-@case("a replay for which there is no memory: refused before anything starts, by the figure")
-def replay_too_large(folder: Path) -> Figures:
-    """A replay for which no machine has room."""
-    from td3_driving.learning.errors import ReplayMemoryError
-
-    huge = AgentParameters(replay_capacity=100_000_000)
-    why = _raises(ReplayMemoryError, lambda: OnlineTrainer(huge, 4))
-    require("GiB" in why or "GB" in why, f"it does not say how much: {why}")
-    return {"refused": 1}

@@ -21,13 +21,15 @@ from td3_driving.reliability.commands import COMMANDS
 from td3_driving.reliability.disks import DISKS
 from td3_driving.reliability.driving import DRIVING
 from td3_driving.reliability.files import FILES
+from td3_driving.reliability.learner import LEARNER
 from td3_driving.reliability.simulators import SIMULATORS
 from td3_driving.reliability.suite import Suite
+from td3_driving.reliability.supervised import SUPERVISED, SupervisedTraining
 from td3_driving.reliability.training import TRAINING, Workshop
 
-CASE_WITHIN_S = 240.0
-_FIRST_DOMAIN = 60
-"""Of the first group; another harness on this machine has others, by its process id."""
+CASE_WITHIN_S = 600.0
+_FIRST_DOMAIN, _DOMAINS = 20, 12
+"""Of the first group, and of a harness; another one on this machine has others, by its process."""
 
 
 class Group(NamedTuple):
@@ -54,8 +56,10 @@ GROUPS = {
     "commands": Group(COMMANDS, Suite, shared=True),
     "simulators": Group(SIMULATORS, Suite, shared=True),
     "training": Group(TRAINING, Workshop, shared=False),
+    "supervised": Group(SUPERVISED, SupervisedTraining, shared=True),
     "files": Group(FILES, _folder, shared=False),
     "disks": Group(DISKS, _folder, shared=False),
+    "learner": Group(LEARNER, _folder, shared=False),
 }
 
 
@@ -81,7 +85,7 @@ def run(only: Collection[str] = ()) -> Iterator[Result]:
 
     A group that ends before its time, or hangs, fails with all of its cases that are missing.
     """
-    first = _FIRST_DOMAIN + os.getpid() % 7 * len(GROUPS)
+    first = _FIRST_DOMAIN + os.getpid() % 4 * _DOMAINS
     for number, (name, cases) in enumerate(chosen(only).items()):
         missing = {case.name: case for case in cases}
         for result in _run_group(name, list(missing), first + number):

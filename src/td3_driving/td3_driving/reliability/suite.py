@@ -36,6 +36,7 @@ class Suite:
         mode: what the graph does.
         arguments: of the launch file, beyond its defaults.
         parameters: values by node, beyond those of config/.
+        autostart: each node brings itself up; else a supervisor is there, too, which does.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class Suite:
         mode: Mode = "drive",
         arguments: Mapping[str, str] | None = None,
         parameters: Mapping[str, Mapping[str, Any]] | None = None,
+        autostart: bool = True,
     ) -> None:
         self.folder, self.domain = folder, domain
+        self._autostart = autostart
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         threads = {"OMP_NUM_THREADS": "1", "ROS_DOMAIN_ID": str(domain)}
         self._environment = {**os.environ, **threads}
@@ -66,7 +69,10 @@ class Suite:
         plan = make_plan(mode, {**defaults(mode), **given}, "now")
         self.namespace = plan.namespace
         self._environment |= plan.environment
-        self._commands = {n.name: self._command(n.name, n.parameters) for n in plan.nodes}
+        supervisor = (plan.supervisor,) if plan.supervisor and not autostart else ()
+        self._commands = {
+            n.name: self._command(n.name, n.parameters) for n in (*plan.nodes, *supervisor)
+        }
 
     @property
     def nodes(self) -> list[str]:
@@ -170,14 +176,9 @@ class Suite:
 
     def _command(self, name: str, sources: tuple[str | dict[str, Any], ...]) -> list[str]:
         program = Path(get_package_prefix("td3_driving")) / "lib" / "td3_driving" / name
-        command = [
-            str(program),
-            "--ros-args",
-            "-p",
-            "autostart:=true",
-            "-r",
-            f"__ns:={self.namespace}",
-        ]
+        command = [str(program), "--ros-args", "-r", f"__ns:={self.namespace}"]
+        if self._autostart:
+            command += ["-p", "autostart:=true"]
         for number, source in enumerate(sources):
             if not isinstance(source, str):
                 file = self.folder / f"{name}-{number}.yaml"
