@@ -62,8 +62,8 @@ def add_pretrain(commands: Commands) -> None:
         "(default: a GPU if there is one)",
     )  # fmt: skip
     parser.add_argument(
-        "--workers", type=int, help="processes that simulate and draw; 0 or 1: this one by threads "
-        "(default: one less than processors; with --threads 0)",
+        "--workers", type=int, help="processes that simulate and draw; 0: this one by threads "
+        "(default: one less than processors, but for one; with --threads 0)",
     )  # fmt: skip
     parser.add_argument(
         "--threads", type=int, default=0,
@@ -78,6 +78,10 @@ def add_pretrain(commands: Commands) -> None:
     parser.add_argument("--precision", choices=("float32", "float16", "bfloat16"), help="on a GPU")
     parser.add_argument("--selections", type=int, help="times policies are scored (default: 9)")
     parser.add_argument("--selection-episodes", type=int, help="of each score (default: 10)")
+    parser.add_argument(
+        "--closing-episodes", type=int, default=-1, help="of the score, on other selection maps, "
+        "that decides at the end between the best three (default: three times as many; 0: none)",
+    )  # fmt: skip
     parser.add_argument(
         "--test-episodes", type=int, default=0, help="score the best on test maps at the end"
     )

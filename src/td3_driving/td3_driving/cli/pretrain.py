@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import signal
 import sys
 import time
@@ -16,6 +17,18 @@ from td3_driving.fleet.config import PretrainConfig, fleet_parameters
 from td3_driving.fleet.driving import scores_on_test_maps
 from td3_driving.fleet.pretrain import pretrain
 from td3_driving.fleet.workers import default_workers
+
+_OF_THE_AGENT = (
+    "task", "seed", "steps", "minutes", "batch_size", "decisions_per_update", "precision",
+    "selections", "selection_episodes",
+)  # fmt: skip
+"""Options that are parameters of the agent."""
+_SAYS_WHAT = (
+    "task", "worlds", "steps", "minutes", "seed", "device", "workers", "threads",
+    "target_completion", "batch_size", "decisions_per_update", "precision", "selections",
+    "selection_episodes", "closing_episodes",
+)  # fmt: skip
+"""Options that say what is trained and how."""
 
 
 class Stop:
@@ -37,18 +50,16 @@ class Stop:
 def run(chosen: argparse.Namespace) -> int:
     """Runs the command; returns its exit code."""
     wanted = {
-        name: getattr(chosen, name)
-        for name in (
-            "task", "seed", "steps", "minutes", "batch_size", "decisions_per_update", "precision",
-            "selections", "selection_episodes",
-        )
-        if getattr(chosen, name) is not None
-    }  # fmt: skip
+        name: getattr(chosen, name) for name in _OF_THE_AGENT if getattr(chosen, name) is not None
+    }
     agent = fleet_parameters(chosen.device, **wanted)
     workers = chosen.workers
     if workers is None:
         workers = 0 if chosen.threads else default_workers(chosen.worlds)
-    config = PretrainConfig(agent, chosen.worlds, chosen.threads, chosen.target_completion, workers)
+    config = PretrainConfig(
+        agent, chosen.worlds, chosen.threads, chosen.target_completion, workers,
+        chosen.closing_episodes, command_of(chosen),
+    )  # fmt: skip
     out = chosen.out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{agent.task}"
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -78,6 +89,16 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print(json.dumps(figures, allow_nan=False), flush=True)
     return 0
+
+
+def command_of(chosen: argparse.Namespace) -> str:
+    """The command that trains the same again; without where it is written to."""
+    words = ["td3-driving", "pretrain"]
+    for name in _SAYS_WHAT:
+        value = getattr(chosen, name)
+        if value is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)
 
 
 def _say(text: str) -> None:

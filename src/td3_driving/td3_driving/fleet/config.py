@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
 from td3_driving.agent.parameters import AgentParameters
@@ -19,8 +19,11 @@ class PretrainConfig:
         agent: Task, recipe, seed and budget; see `fleet_parameters`.
         worlds: That drive at the same time.
         threads: That simulate and draw in this process; 0: one for each processor.
-        workers: Processes that simulate and draw; 0 or 1: this one does it, by threads.
+        workers: Processes that simulate and draw; 0: this one does it, by threads.
         target_completion_pct: Stop when a policy completes that share on selection maps; 0: never.
+        closing_episodes: On other selection maps, at the end, for each of the best policies: those
+            scores decide which is kept. -1: three times `selection_episodes`.
+        command: That leads to all this, for the policy's file.
 
     Raises:
         ParameterError: a value is out of range.
@@ -31,16 +34,26 @@ class PretrainConfig:
     threads: int = 0
     target_completion_pct: float = 0.0
     workers: int = 0
+    closing_episodes: int = -1
+    command: str = ""
 
     def __post_init__(self) -> None:
         for name, low, high in (
             ("worlds", 1, 1024), ("threads", 0, 1024), ("workers", 0, 1024),
-            ("target_completion_pct", 0.0, 100.0),
+            ("target_completion_pct", 0.0, 100.0), ("closing_episodes", -1, 1000),
         ):  # fmt: skip
             if not low <= getattr(self, name) <= high:
                 raise ParameterError(
                     f"{name} is {getattr(self, name)}; it must be in [{low:g}, {high:g}]"
                 )
+        if self.closing_episodes < 0:
+            object.__setattr__(self, "closing_episodes", 3 * self.agent.selection_episodes)
+
+    def settings(self) -> dict[str, Any]:
+        """JSON-able: all but the agent's parameters and the command."""
+        own = asdict(self)
+        del own["agent"], own["command"]
+        return own
 
 
 def fleet_parameters(device: str, **changes: Any) -> AgentParameters:

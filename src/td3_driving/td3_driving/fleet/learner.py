@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
@@ -90,43 +92,43 @@ class FleetLearner:
         """Begins what takes long before the first update, while everyone drives at random."""
         self._prepared = self._thread.submit(self._learner.prepare)
 
-    def explore(self, observation: dict[str, np.ndarray], progress: float) -> np.ndarray:
-        """Actions with exploration noise for all worlds; random before learning starts.
+    def explore(self, board: Board, worlds: list[int], progress: float) -> np.ndarray:
+        """Actions with exploration noise for some worlds; random before learning starts.
 
         Args:
-            observation: Of all worlds, as Board.observation gives it.
+            board: Shows what they see.
+            worlds: Their numbers.
             progress: Of the training, in [0, 1].
 
         Returns:
-            float32 (worlds, 2).
+            float32 (n, 2).
         """
-        if self.warming_up:
-            return np.stack([driver.draw() for driver in self._warm_up])
+        if self.warming_up or not worlds:
+            return np.array([self._warm_up[i].draw() for i in worlds], np.float32).reshape(-1, 2)
         self._prepared.result()
         start, end = self._parameters.noise_start, self._parameters.noise_end
         level = start + (end - start) * min(progress / NOISE_ENDS_AT, 1.0)
-        noise = level * self._noise.standard_normal((len(self._warm_up), self.config.action_dim))
-        return self.acting.select_action(observation, noise=noise.astype(np.float32))
+        noise = level * self._noise.standard_normal((len(worlds), self.config.action_dim))
+        return self.acting.select_action(board.observation(worlds), noise.astype(np.float32))
 
-    def begin(self, board: Board, worlds: list[int]) -> None:
+    def begin(self, board: Board, worlds: Iterable[int]) -> None:
         """Episodes have begun in these worlds."""
-        observation = board.observation(worlds)
-        for i, image, vector in zip(worlds, *observation.values(), strict=True):
-            self.streams[i].begin(image[-1].copy(), vector)
+        for i in worlds:
+            # Copies: the board goes on, and the streams keep what they are given.
+            self.streams[i].begin(board.images[i, -1].copy(), board.vectors[i].copy())
 
-    def store(self, board: Board, actions: np.ndarray) -> None:
-        """Takes what a decision of all worlds led to."""
-        count = len(self.streams)
-        # Copies: the board goes on, and the streams keep what they are given.
-        frames, vectors = board.images[:count, -1].copy(), board.vectors[:count].copy()
-        rewards, terminated, truncated = (
-            array[:count].tolist() for array in (board.rewards, board.terminated, board.truncated)
-        )
-        for i, stream in enumerate(self.streams):
-            stream.append(
-                actions[i], rewards[i], terminated[i], truncated[i], frames[i], vectors[i]
+    def store(self, board: Board, worlds: list[int], actions: np.ndarray) -> None:
+        """Takes what a decision of these worlds led to."""
+        frames, vectors = board.images[worlds, -1], board.vectors[worlds]
+        figures = (array[worlds].tolist() for array in board[3:])
+        rewards, _, terminated, truncated = figures
+        for k, i in enumerate(worlds):
+            self.streams[i].append(
+                actions[k], rewards[k], terminated[k], truncated[k], frames[k], vectors[k]
             )
-        self.decisions += count
+        self.decisions += len(worlds)
+        if not self.warming_up:
+            self._owed += len(worlds) / self._parameters.decisions_per_update
 
     def learn(self) -> None:
         """Starts the updates that are due for the decisions stored until now."""
@@ -136,7 +138,6 @@ class FleetLearner:
             self._learning = True
             for stream in self.streams:
                 stream.flush()
-        self._owed += len(self.streams) / self._parameters.decisions_per_update
         cycle = self._learner.at_once
         count = int(self._owed) // cycle * cycle
         if count:
@@ -193,6 +194,17 @@ class FleetLearner:
         """
         late = self._learner.state_dict
         self._keeper.save(directory, values, lambda: {"learner": late()}, 1, wait, then)
+
+    def machine(self) -> dict[str, Any]:
+        """JSON-able: on what it learns."""
+        device = self.agent.device
+        gpu = device.type == "cuda"
+        return {
+            "device": torch.cuda.get_device_name(device) if gpu else platform.machine(),
+            "processors": len(os.sched_getaffinity(0)),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        }
 
     def close(self) -> None:
         """Waits for the learner and for a save under way, and ends their threads."""

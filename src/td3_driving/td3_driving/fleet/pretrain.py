@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from td3_driving.agent.program import CANDIDATES, Selection, held_out_plan
+from td3_driving.agent.program import CANDIDATES
 from td3_driving.agent.run_folder import RunFolder
 from td3_driving.agent.runner import Status
 from td3_driving.agent.task import driving_task, resolved
-from td3_driving.agent.types import Assignment, Purpose
-from td3_driving.driving.episodes import MAP_SPLIT, EpisodePlan, training_plan
+from td3_driving.agent.types import Purpose
 from td3_driving.evaluation.curve import draw_learning_curve
-from td3_driving.evaluation.metrics import EpisodeScore
+from td3_driving.fleet.choosing import Choosing, select_assignments
 from td3_driving.fleet.config import PretrainConfig
-from td3_driving.fleet.driving import PolicyDriver, drive
 from td3_driving.fleet.fleet import Fleet
 from td3_driving.fleet.learner import FleetLearner
 from td3_driving.fleet.outcome import EpisodeOutcome
+from td3_driving.fleet.turns import TrainingPlans, Turns
 from td3_driving.fleet.workers import make_fleet
 from td3_driving.learning.policy import Policy
 
+CURVE = "curve.jsonl"
+"""In the run's folder: a line of time, work done and scores every two seconds and per choice."""
 FIRST_SELECTION = 0.15
 """Share of the run before which no policy is scored."""
 _NOTES_EVERY_S = 0.25
 """Between two notes of the learner's figures; each takes as long as a decision of some worlds."""
+_NO_SCORES: Mapping[str, float] = MappingProxyType({})
+_POINTS_EVERY_S = 2.0
+"""Between two points of the curve."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class PretrainResult:
     Args:
         policy: The best one on selection maps; the newest if none was scored.
         figures: Steps (ticks of all worlds), updates, times, speeds, best score.
-        selections: Every score on selection maps.
+        selections: Every score on selection maps, those of the finalists last.
     """
 
     policy: Policy
@@ -79,21 +85,24 @@ class Pretraining:
         self._stop, self._tell, self._clock = stop, tell, clock
         self._task = driving_task(self.parameters)
         self.status = Status(purpose=Purpose.TRAIN.value)
-        self._begun = [0] * config.worlds
+        self._began = self._saved_at = self._told_at = self._noted_at = self._drawn_at = clock()
+        self._plans = TrainingPlans(self.parameters, config.worlds)
         with ExitStack() as stack:
             # The fleet first: it gets ready while the learner does.
             self._fleet = self._make_fleet(stack)
             self.trainer = FleetLearner(self.parameters, config.worlds)
             self._folder: RunFolder | None = None
             if run_dir is not None:
-                settings = {
-                    "td3_agent": asdict(self.parameters), "fleet": {"worlds": config.worlds}
-                }  # fmt: skip
+                settings = {"td3_agent": asdict(self.parameters), "fleet": config.settings()}
                 self._folder = RunFolder(run_dir, settings, resume=False)
             self._open = stack.pop_all()
-        self._selections: list[Selection] = []
-        self._best: Policy | None = None
-        self._began = self._saved_at = self._told_at = self._noted_at = clock()
+        self._choosing = Choosing(
+            self.parameters, self._fleet, config.worlds, self._log, self._check
+        )
+        self._turns = Turns(
+            self._fleet, self.trainer, self._plans, config.worlds,
+            self.parameters.episodes_per_map, self._log,
+        )  # fmt: skip
         self._target_s: float | None = None
         self._interrupted = False
         count = self.parameters.selections
@@ -101,7 +110,7 @@ class Pretraining:
 
     @property
     def trained_s(self) -> float:
-        """Wall time since the start."""
+        """Wall time since the start, that of workers and learner included."""
         return self._clock() - self._began
 
     def run(self) -> PretrainResult:
@@ -115,10 +124,13 @@ class Pretraining:
                 stack.callback(self._folder.close)
             stack.callback(self.trainer.close)
             stack.callback(self._save, wait=True)
-            self._began = self._saved_at = self._clock()
+            self._told_at = self._clock()
             self.trainer.prepare()
             try:
                 self._train()
+                if self._target_s is None:
+                    self._choosing.close(self.config.closing_episodes)
+                    self._write_policy()
             except _Stopped:
                 self._interrupted = True
             self.trainer.settle()
@@ -132,59 +144,27 @@ class Pretraining:
     def _make_fleet(self, stack: ExitStack) -> Fleet:
         """The worlds to learn in, and after them those to choose policies in."""
         p, config = self.parameters, self.config
-        selection = self._selection() if p.selections else []
+        episodes = range(p.selection_episodes if p.selections else 0)
+        selection = select_assignments(p, CANDIDATES, episodes)
         fleet = stack.enter_context(
             make_fleet(
                 p, config.worlds + len(selection), config.workers, config.threads,
                 p.training_maps + p.selection_episodes + 8,
             )
         )  # fmt: skip
-        fleet.prepare({i: self._plan(i) for i in range(config.worlds)})
+        fleet.prepare({i: self._plans.peek(i) for i in range(config.worlds)})
         fleet.prepare({config.worlds + i: a.plan for i, a in enumerate(selection)})
         return fleet
 
     def _train(self) -> None:
-        trainer, fleet = self.trainer, self._fleet
-        everyone = list(range(self.config.worlds))
-        steps = fleet.board.steps[: len(everyone)]
-        self._begin(everyone)
-        while self._progress() < 1.0 and self._target_s is None:
+        self._turns.start(0.0)
+        while (progress := self._progress()) < 1.0 and self._target_s is None:
             self._check()
-            actions = trainer.explore(fleet.board.observation(everyone), self._progress())
-            trainer.learn()
-            before = int(steps.sum())
-            over = fleet.decide(everyone, actions)
-            self.status.training_ticks += int(steps.sum()) - before
-            trainer.adopt()
-            trainer.store(fleet.board, actions)
-            for outcome in over.values():
-                self._log(outcome)
-            if over:
-                self._begin(list(over))
-            self._after_a_round()
-
-    def _begin(self, indices: list[int]) -> None:
-        """Begins the next episode in each of these worlds."""
-        self._fleet.begin({i: Assignment(Purpose.TRAIN, self._plan(i), "learner") for i in indices})
-        self.trainer.begin(self._fleet.board, indices)
-        for i in indices:
-            self._begun[i] += 1
-        ahead = self.parameters.episodes_per_map
-        self._fleet.prepare({i: self._plan(i, ahead) for i in indices})
-
-    def _plan(self, world: int, ahead: int = 0) -> EpisodePlan:
-        """What a world drives next, or so many episodes later.
-
-        Each world has maps of its own, so that none is prepared by more than one worker.
-        """
-        p, task, worlds = self.parameters, self._task, self.config.worlds
-        block, place = divmod(self._begun[world] + ahead, p.episodes_per_map)
-        index = (block * worlds + world) * p.episodes_per_map + place
-        maps = range(p.training_maps)
-        pool: range | str = task.map or maps[world % len(maps) :: worlds]
-        return training_plan(
-            p.seed, index, task.kind, pool, p.episodes_per_map, task.episode_s, task.starts
-        )
+            self._turns.next(progress)
+            self.status.training_ticks = self._turns.ticks
+            self._after_a_turn()
+        self._turns.finish()
+        self.status.training_ticks = self._turns.ticks
 
     def _progress(self) -> float:
         p = self.parameters
@@ -192,7 +172,7 @@ class Pretraining:
             return self.status.training_ticks / p.steps
         return self.trained_s / (60.0 * p.minutes)
 
-    def _after_a_round(self) -> None:
+    def _after_a_turn(self) -> None:
         """Scores, saves and tells when it is time to."""
         now, progress = self._clock(), self._progress()
         if self._folder is not None and now - self._noted_at >= _NOTES_EVERY_S:
@@ -200,10 +180,15 @@ class Pretraining:
             self._folder.log_update(self.trainer.updates, self.trainer.metrics)
         if self._points and progress >= self._points[0]:
             self._points = [point for point in self._points if point > progress]
+            self._turns.finish()
             self._select(progress)
+            self._turns.start(progress)
         if now - self._saved_at >= 60.0 * self.parameters.checkpoint_minutes:
             self._saved_at = now
             self._save(wait=False)
+        if now - self._drawn_at >= _POINTS_EVERY_S:
+            self._drawn_at = now
+            self._note_point()
         if now - self._told_at >= 1.0:
             self._told_at = now
             self._tell(self.figures())
@@ -214,44 +199,18 @@ class Pretraining:
 
     # --- Choosing ---
 
-    def _selection(self) -> list[Assignment]:
-        seeds = MAP_SPLIT.selection[:1000]
-        return [
-            Assignment(Purpose.SELECT, held_out_plan(self.parameters, seeds, i), candidate)
-            for candidate in CANDIDATES
-            for i in range(self.parameters.selection_episodes)
-        ]
-
     def _select(self, progress: float) -> None:
         """Scores the learner and its average; keeps the best policy so far."""
         policies = {name: self.trainer.candidate(name) for name in CANDIDATES}
-        assignments = self._selection()
-        driver = PolicyDriver(policies)
-        episodes = drive(self._fleet, assignments, driver, self._check, self.config.worlds)
-        scores: dict[str, list[EpisodeScore]] = {name: [] for name in CANDIDATES}
-        for assignment, episode in zip(assignments, episodes, strict=True):
-            self._log(episode)
-            if episode.score is not None:
-                scores[assignment.driver].append(episode.score)
-        for name, of_one in scores.items():
-            mean_speed_mps = float(np.mean([s.mean_speed_mps for s in of_one]))
-            selection = Selection(
-                progress,
-                name,
-                float(np.mean([s.completion_pct for s in of_one])),
-                abs(mean_speed_mps - self._task.target_speed_mps),
-            )
-            best = self._best_selection()
-            self._selections.append(selection)
-            if best is None or selection.rank >= best.rank:
-                self._best = policies[name]
+        reached = self._choosing.select(policies, progress)
         target = self.config.target_completion_pct
-        if target and max(s.completion_pct for s in self._selections[-2:]) >= target:
+        if target and reached >= target:
             self._target_s = round(self.trained_s, 2)
+        newest = self._choosing.selections[-len(policies) :]
+        self._note_point(
+            {f"{each.candidate}_completion_pct": round(each.completion_pct, 2) for each in newest}
+        )
         self._write_policy()
-
-    def _best_selection(self) -> Selection | None:
-        return max(reversed(self._selections), key=lambda s: s.rank, default=None)
 
     # --- Writing ---
 
@@ -264,29 +223,61 @@ class Pretraining:
         if self._folder is not None:
             self._folder.log_episode(self, episode.assignment, episode, episode.score)
 
+    def _note_point(self, scores: Mapping[str, float] = _NO_SCORES) -> None:
+        """Writes down how far the run is; with scores, if there are new ones."""
+        if self._folder is None:
+            return
+        point = {
+            "time_s": round(self.trained_s, 2),
+            "steps": self.status.training_ticks,
+            "decisions": self.trainer.decisions,
+            "updates": self.trainer.updates,
+            "episodes": self.status.episodes,
+            **self._completions(),
+            **scores,
+        }
+        with (self._folder.path / CURVE).open("a") as file:
+            file.write(json.dumps(point, allow_nan=False) + "\n")
+
+    def _completions(self) -> dict[str, float | None]:
+        """In percent: of the last training episodes, and the best score."""
+        recent, best = self.status.completions, self._choosing.best
+        completions = {
+            "training_completion_pct": float(np.mean(recent)) if recent else None,
+            "best_completion_pct": best.selection.completion_pct if best else None,
+        }
+        return {name: None if x is None else round(x, 2) for name, x in completions.items()}
+
     def _write_policy(self) -> None:
-        if self._folder is not None and self._best is not None:
-            training = {**self.figures(), "seed": self.parameters.seed}
-            self._folder.write_policy(self._best, self.parameters, training)
+        best = self._choosing.best
+        if self._folder is not None and best is not None:
+            self._folder.write_policy(best.policy, self.parameters, self._training())
+
+    def _training(self) -> dict[str, Any]:
+        """How the run goes and how to do it again, for the policy's file."""
+        return {
+            **self.figures(), "seed": self.parameters.seed, "command": self.config.command,
+            "settings": self.config.settings(), "machine": self.trainer.machine(),
+        }  # fmt: skip
 
     def _save(self, wait: bool) -> None:
         """Writes a checkpoint and, while none was chosen, the newest policy."""
         if self._folder is None:
             return
-        values = {"program": {"index": sum(self._begun), "figures": self.figures()}}
+        values = {"program": {"index": self._plans.begun, "figures": self.figures()}}
         directory, folder = self._folder.checkpoints, self._folder
 
         def write_newest(policy: Policy, updates: int) -> None:
-            if self._best is None:
-                training = {**self.figures(), "updates": updates, "seed": self.parameters.seed}
+            if self._choosing.best is None:
+                training = {**self._training(), "updates": updates}
                 folder.write_policy(policy, self.parameters, training)
 
         self.trainer.save(directory, values, wait, write_newest)
 
     def figures(self) -> dict[str, Any]:
         """How far it is, for a progress line and for the result."""
-        trained_s, best = max(self.trained_s, 1e-9), self._best_selection()
-        status, completions = self.status, list(self.status.completions)
+        trained_s, best = max(self.trained_s, 1e-9), self._choosing.best
+        status = self.status
         return {
             "task": self._task.name,
             "worlds": self.config.worlds,
@@ -298,11 +289,9 @@ class Pretraining:
             "updates": self.trainer.updates,
             "steps_per_s": round(status.training_ticks / trained_s, 1),
             "updates_per_s": round(self.trainer.updates / trained_s, 1),
-            "training_completion_pct": (
-                round(float(np.mean(completions)), 2) if completions else None
-            ),
-            "best_completion_pct": round(best.completion_pct, 2) if best else None,
-            "best_candidate": best.candidate if best else None,
+            **self._completions(),
+            "best_candidate": best.selection.candidate if best else None,
+            "best_at": round(best.selection.progress, 4) if best else None,
             "seconds_to_target": self._target_s,
             "alarm": self.trainer.alarm,
         }
@@ -312,8 +301,9 @@ class Pretraining:
         figures = {
             **self.figures(), "interrupted": self._interrupted, "parameters_sha256": digest,
         }  # fmt: skip
-        policy = self._best if self._best is not None else self.trainer.candidate("learner")
-        return PretrainResult(policy, figures, [vars(s) for s in self._selections])
+        best = self._choosing.best
+        policy = best.policy if best is not None else self.trainer.candidate("learner")
+        return PretrainResult(policy, figures, [vars(s) for s in self._choosing.selections])
 
 
 def pretrain(

@@ -58,16 +58,16 @@ def _answer(fleet: LocalFleet, call: str, values: list) -> dict[str, Any] | None
     if call == "prepare":
         fleet.prepare({i: EpisodePlan(*plan) for i, plan in values})
         return None
-    if call == "begin":
-        fleet.begin(
-            {
-                i: Assignment(Purpose(purpose), EpisodePlan(*plan), driver)
-                for i, purpose, plan, driver in values
-            }
-        )
-        return {"over": []}
-    over = fleet.decide(values, fleet.board.actions[values])
-    return {"over": [[i, to_message(outcome)] for i, outcome in over.items()]}
+    indices, begun = values
+    fleet.start(
+        indices,
+        fleet.board.actions[indices],
+        {
+            i: Assignment(Purpose(purpose), EpisodePlan(*plan), driver)
+            for i, purpose, plan, driver in begun
+        },
+    )
+    return {"over": [[i, to_message(outcome)] for i, outcome in fleet.finish().items()]}
 
 
 def _receive(connection: Connection) -> Any:

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple
 from multiprocessing.connection import Connection
@@ -21,7 +22,7 @@ from td3_driving.agent.types import Assignment
 from td3_driving.driving.episodes import EpisodePlan
 from td3_driving.driving.observation import vector_dim
 from td3_driving.fleet.board import board_bytes, board_in
-from td3_driving.fleet.fleet import Fleet, LocalFleet
+from td3_driving.fleet.fleet import NO_EPISODES, Fleet, LocalFleet, require_actions
 from td3_driving.fleet.outcome import EpisodeOutcome, from_message
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -33,7 +34,7 @@ class WorkerError(ChildProcessError):
     """A worker has failed or died."""
 
 
-class WorkerFleet:
+class WorkerFleet(Fleet):
     """A fleet in worker processes; world i belongs to worker i modulo their number.
 
     Small things go through a pipe as msgpack, pictures and vectors through memory that all share:
@@ -54,6 +55,7 @@ class WorkerFleet:
         self._count, self._numbers = count, 0
         dim = vector_dim(driving_task(parameters).waypoint_count)
         self._begun: dict[int, tuple[int, Assignment]] = {}
+        self._turns: deque[tuple[Sequence[int], list[int]]] = deque()
         self._processes: list[subprocess.Popen] = []
         self._pipes: list[Connection] = []
         # Without a name, so that nothing is left of it when the last process has ended.
@@ -63,7 +65,7 @@ class WorkerFleet:
             self._block = mmap.mmap(memory, board_bytes(count, dim))
             self.board = board_in(memoryview(self._block), count, dim)
             for worker in range(workers):
-                self._start(memory)
+                self._launch(memory)
                 setup = {
                     "parameters": asdict(parameters), "worlds": count, "keep_maps": keep_maps,
                     "worker": worker, "workers": workers,
@@ -89,32 +91,30 @@ class WorkerFleet:
         for worker, indices in self._split(plans).items():
             self._send(worker, ["prepare", [(self._row(i), astuple(plans[i])) for i in indices]])
 
-    def begin(self, assignments: Mapping[int, Assignment]) -> None:
+    def start(
+        self,
+        indices: Sequence[int],
+        actions: np.ndarray,
+        assignments: Mapping[int, Assignment] = NO_EPISODES,
+    ) -> None:
         """As Fleet."""
+        require_actions(indices, actions)
+        self.board.actions[list(indices)] = actions
         for i, assignment in assignments.items():
             self._numbers += 1
             self._begun[i] = self._numbers, assignment
-        self._ask(
-            {
-                worker: ["begin", [_begin(self._row(i), assignments[i]) for i in indices]]
-                for worker, indices in self._split(assignments).items()
-            }
-        )
+        deciding, beginning = self._split(indices), self._split(assignments)
+        workers = sorted({*deciding, *beginning})
+        self._turns.append((indices, workers))
+        for worker in workers:
+            rows = [self._row(i) for i in deciding.get(worker, ())]
+            begun = [_begin(self._row(i), assignments[i]) for i in beginning.get(worker, ())]
+            self._send(worker, ["turn", [rows, begun]])
 
-    def decide(self, indices: Sequence[int], actions: np.ndarray) -> dict[int, EpisodeOutcome]:
+    def finish(self) -> dict[int, EpisodeOutcome]:
         """As Fleet."""
-        if actions.shape != (len(indices), 2) or not np.isfinite(actions).all():
-            raise ValueError(
-                f"actions of shape {actions.shape} for {len(indices)} worlds; they must be finite "
-                f"and ({len(indices)}, 2)"
-            )
-        self.board.actions[list(indices)] = actions
-        answers = self._ask(
-            {
-                worker: ["decide", [self._row(i) for i in part]]
-                for worker, part in self._split(indices).items()
-            }
-        )
+        indices, workers = self._turns.popleft()
+        answers = {worker: self._receive(worker) for worker in workers}
         over = {
             row * len(self._pipes) + worker: message
             for worker, answer in answers.items()
@@ -135,15 +135,7 @@ class WorkerFleet:
                 process.kill()
                 process.wait()
 
-    def __enter__(self) -> WorkerFleet:
-        """Nothing to do."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Close."""
-        self.close()
-
-    def _start(self, memory: int) -> None:
+    def _launch(self, memory: int) -> None:
         ours, theirs = socket.socketpair()
         self._pipes.append(Connection(ours.detach()))
         with theirs:
@@ -170,12 +162,6 @@ class WorkerFleet:
     def _row(self, index: int) -> int:
         """A world's number among its worker's."""
         return index // len(self._pipes)
-
-    def _ask(self, calls: Mapping[int, list]) -> dict[int, dict[str, Any]]:
-        """All workers work at the same time; their answers."""
-        for worker, call in calls.items():
-            self._send(worker, call)
-        return {worker: self._receive(worker) for worker in calls}
 
     def _send(self, worker: int, message: Any) -> None:
         try:
@@ -205,7 +191,7 @@ class WorkerFleet:
 def make_fleet(
     parameters: AgentParameters, count: int, workers: int, threads: int = 0, keep_maps: int = 32
 ) -> Fleet:
-    """A fleet of worker processes; with 0 or 1 of them in this process, by threads.
+    """A fleet of worker processes; without any in this process, by threads.
 
     Args:
         parameters: Of the agent; they name the task.
@@ -214,14 +200,14 @@ def make_fleet(
         threads: As of FleetWorlds, in this process.
         keep_maps: As of FleetWorlds, wherever worlds are.
     """
-    if workers <= 1:
+    if not workers:
         return LocalFleet(driving_task(parameters), count, threads, keep_maps)
     return WorkerFleet(parameters, count, min(workers, count), keep_maps)
 
 
 def default_workers(worlds: int) -> int:
     """A processor for each, but for the learner's; no more than worlds."""
-    return min(len(os.sched_getaffinity(0)) - 1, worlds)
+    return min(max(len(os.sched_getaffinity(0)) - 1, 1), worlds)
 
 
 def _exit_code(process: subprocess.Popen) -> int | None:

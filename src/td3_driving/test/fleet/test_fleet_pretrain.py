@@ -41,7 +41,7 @@ def test_the_same_seed_gives_the_same_run_whatever_the_threads_and_the_workers(t
     assert len({run["parameters_sha256"] for run in runs.values()}) == 1
     assert {run["updates"] for run in runs.values()} == {runs["one"]["updates"]}
     assert runs["one"]["updates"] >= 5
-    assert 72 <= runs["one"]["steps"] == runs["two"]["steps"] < 78
+    assert 72 <= runs["one"]["steps"] == runs["two"]["steps"] < 84
     first, *others = (told(tmp_path / name) for name in ways)
     assert len(first) >= 3
     assert others == [first, first]
@@ -66,14 +66,21 @@ def test_every_decision_is_in_the_replay_once_but_for_those_of_open_segments():
 
 
 def test_a_selection_keeps_the_best_policy_with_what_the_graph_needs_to_know(tmp_path):
-    result = pretrain(config(selections=1, selection_episodes=1, episode_s=1.0), tmp_path)
-    assert [s["candidate"] for s in result.selections] == ["learner", "averaged"]
-    best = max(s["completion_pct"] for s in result.selections)
+    chosen = config(selections=1, selection_episodes=1, episode_s=1.0)
+    chosen = replace(chosen, closing_episodes=2, command="td3-driving pretrain --seed 5")
+    result = pretrain(chosen, tmp_path)
+    finalists = ["finalist_0", "finalist_1"]
+    assert [s["candidate"] for s in result.selections] == ["learner", "averaged", *finalists]
+    # What they scored among the finalists decides.
+    best = max(s["completion_pct"] for s in result.selections[2:])
     assert result.figures["best_completion_pct"] == pytest.approx(best, abs=0.01)
 
     policy, info = load_policy(tmp_path / "policy.safetensors")
     assert info.task["task"] == "lane_keeping"
     assert info.training["seed"] == TINY["seed"]
+    assert info.training["command"] == "td3-driving pretrain --seed 5"
+    assert info.training["settings"]["worlds"] == 2
+    assert info.training["machine"]["processors"] >= 1
     observation = {
         "image": np.zeros((4, 84, 84), np.uint8), "vector": np.zeros(53, np.float32)
     }  # fmt: skip
@@ -85,9 +92,15 @@ def test_a_selection_keeps_the_best_policy_with_what_the_graph_needs_to_know(tmp
 
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert {line["purpose"] for line in lines} == {"train", "select"}
-    assert [line["driver"] for line in lines if line["purpose"] == "select"] == [
-        "learner", "averaged"
-    ]  # fmt: skip
+    drivers = [line["driver"] for line in lines if line["purpose"] == "select"]
+    assert drivers == ["learner", "averaged", *["finalist_0"] * 2, *["finalist_1"] * 2]
+    maps = {line["driver"]: line["map"] for line in lines if line["purpose"] == "select"}
+    assert maps["finalist_0"] == maps["finalist_1"] != maps["learner"]
+    points = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
+    scored = [point for point in points if "learner_completion_pct" in point]
+    assert len(scored) == 1
+    assert scored[0]["averaged_completion_pct"] == round(result.selections[1]["completion_pct"], 2)
+    assert {"time_s", "steps", "decisions", "updates"} < scored[0].keys()
     assert (tmp_path / "learning_curve.png").exists()
     assert any((tmp_path / "checkpoints").iterdir())
 
@@ -109,8 +122,9 @@ def test_a_target_that_is_reached_ends_the_run(monkeypatch):
 
 def test_a_run_that_is_stopped_saves_what_it_learned(tmp_path):
     asked = itertools.count()
-    result = pretrain(config(steps=10**6), tmp_path, stop=lambda: next(asked) >= 12)
+    result = pretrain(config(steps=10**6), tmp_path, stop=lambda: next(asked) >= 26)
     assert result.figures["interrupted"]
+    # A turn of each is two ticks; in the first one they begin.
     assert result.figures["steps"] == pytest.approx(48, abs=4)
     assert load_policy(tmp_path / "policy.safetensors")[1].training["updates"] > 0
 
@@ -138,8 +152,14 @@ def test_the_command_trains_tests_and_tells_in_json(tmp_path, capsys, monkeypatc
     assert status == 0, told.err
     figures = json.loads(told.out.splitlines()[-1])
     assert figures["task"] == "lane_keeping"
-    assert 40 <= figures["steps"] < 44
+    assert 40 <= figures["steps"] < 48
     assert figures["test"]["episodes"] == 1
+    training = load_policy(tmp_path / "run" / "policy.safetensors")[1].training
+    assert training["command"] == (
+        "td3-driving pretrain --task lane_keeping --worlds 2 --steps 40 --seed 3 --device cpu "
+        "--workers 0 --threads 0 --target-completion 0.0 --batch-size 4 --selections 0 "
+        "--closing-episodes -1"
+    )
     assert (tmp_path / "run" / "policy.safetensors").exists()
 
 

@@ -73,10 +73,13 @@ def test_what_a_worker_cannot_do_is_told_with_its_reason_and_the_others_end():
     assert not any(alive(pid) for pid in pids)
 
 
-def test_few_worlds_stay_in_this_process():
-    with make_fleet(PARAMETERS, 2, workers=1, threads=1) as fleet:
+def test_worlds_stay_in_this_process_unless_workers_are_wanted():
+    with make_fleet(PARAMETERS, 2, workers=0, threads=1) as fleet:
         assert isinstance(fleet, LocalFleet)
-    assert default_workers(1) <= 1
+    with make_fleet(PARAMETERS, 2, workers=3) as fleet:
+        assert isinstance(fleet, WorkerFleet)
+        assert len(fleet.pids) == 2
+    assert default_workers(1) == 1
     with pytest.raises(ValueError, match="3 workers for 2 worlds"):
         WorkerFleet(PARAMETERS, 2, 3)
 
@@ -89,7 +92,8 @@ def test_a_worker_that_dies_ends_the_run_by_name_and_saves_it(tmp_path, monkeypa
         return fleets[-1]
 
     def progress(figures):
-        os.kill(fleets[0].pids[1], signal.SIGKILL)
+        if figures["steps"]:
+            os.kill(fleets[0].pids[1], signal.SIGKILL)
 
     monkeypatch.setattr(pretraining, "make_fleet", watched)
     monkeypatch.setattr("td3_driving.cli.pretrain._progress", progress)
