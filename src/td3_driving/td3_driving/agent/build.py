@@ -98,6 +98,6 @@ def _training_runner(
     if parameters.run_dir:
         folder = RunFolder(Path(parameters.run_dir), config, parameters.resume)
     runner = Runner(parameters, program, trainer=trainer, folder=folder)
-    if parameters.resume:
+    if folder is not None and folder.resumed:
         runner.restore()
     return runner

@@ -19,7 +19,7 @@ MOST_BYTES = 8_000_000
 MOST_CHANGE = 1e-3
 """Of any action by storing weights in half precision."""
 
-_OF_ONE_RUN = frozenset({"mode", "policy", "run_dir", "resume"})
+_OF_ONE_RUN = frozenset({"mode", "policy", "run_dir", "resume", "launch"})
 """Parameters that say nothing of a policy, but maybe where somebody's files lie."""
 
 Scores = dict[str, dict[str, Any]]

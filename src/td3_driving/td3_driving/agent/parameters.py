@@ -30,6 +30,7 @@ class AgentParameters:
     )
     run_dir: str = parameter("", "folder of the run; empty: nothing is written")
     resume: bool = parameter(False, "go on from the newest whole checkpoint in run_dir")
+    launch: str = parameter("", "name of the launch; the run that it began itself is gone on with")
 
     # Where to drive, and what counts: the task, and what shall differ from it.
     task: str = parameter(

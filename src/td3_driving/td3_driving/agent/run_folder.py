@@ -27,6 +27,7 @@ from td3_driving.agent.types import Assignment, Purpose
 from td3_driving.driving.termination import Ending
 from td3_driving.evaluation.metrics import EpisodeScore
 from td3_driving.evaluation.story import Track, write_tracks
+from td3_driving.learning import checkpoint
 from td3_driving.learning.config import TD3Config
 from td3_driving.learning.policy import Policy
 from td3_driving.learning.policy_file import load_policy, save_policy
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 MAY_CHANGE = frozenset(
     {
-        "steps", "minutes", "run_dir", "resume", "closing_test", "checkpoint_minutes",
+        "steps", "minutes", "run_dir", "resume", "launch", "closing_test", "checkpoint_minutes",
         "checkpoints_kept", "host", "port", "silence_s", "test_episodes", "training",
     }
 )  # fmt: skip
@@ -146,13 +147,29 @@ def write_whole(file: Path, text: str) -> None:
     temporary.replace(file)
 
 
+def _is_of_launch(folder: Path, config: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the run in a folder, if any, was begun or resumed last by the launch in `config`."""
+    launch = config.get("td3_agent", {}).get("launch", "")
+    try:
+        return bool(launch) and read_config(folder)["td3_agent"]["launch"] == launch
+    except (RunFolderError, KeyError):
+        return False
+
+
 class RunFolder:
     """Opens a folder for a new run, or for one to be resumed.
+
+    A launch whose agent died begins it anew, with the same parameters: a run that was begun or
+    resumed by the launch that td3_agent.launch names is gone on with, or begun anew where it had
+    saved nothing yet.
 
     Args:
         path: The folder.
         config: Parameters by node and name.
         resume: Go on with the run in it.
+
+    Attributes:
+        resumed: Whether there is a run to go on with.
 
     Raises:
         RunFolderError: not writable; a run is in it already; nothing to resume; or it belongs to a
@@ -165,7 +182,9 @@ class RunFolder:
         self.path = Path(path).expanduser().absolute()
         self.checkpoints = self.path / "checkpoints"
         self.metrics_file = self.path / "metrics.jsonl"
-        if resume:
+        own = _is_of_launch(self.path, config)
+        self.resumed = resume or (own and checkpoint.newest(self.checkpoints) is not None)
+        if self.resumed:
             changes = _differences(read_config(self.path), config)
             if changes:
                 raise RunFolderError(
@@ -173,7 +192,7 @@ class RunFolder:
                     "resume it with its own settings, or choose another --run-dir"
                 )
         try:
-            self._open(config, resume)
+            self._open(config, own or self.resumed)
         except OSError as error:
             raise RunFolderError(
                 f"the run folder {self.path} is not writable ({error.strerror}); choose another "
@@ -182,10 +201,12 @@ class RunFolder:
         self._logged_updates = self._logged_refusals = 0
         self._speed_from = (0.0, 0, 0)
         self._tracks: list[Track] = []
+        if own and not self.resumed:
+            self.forget_after(0)
 
-    def _open(self, config: Mapping[str, Mapping[str, Any]], resume: bool) -> None:
+    def _open(self, config: Mapping[str, Mapping[str, Any]], may_hold: bool) -> None:
         # A folder in which nothing was ever driven holds no run.
-        if not resume and (self.metrics_file.exists() or self.checkpoints.exists()):
+        if not may_hold and (self.metrics_file.exists() or self.checkpoints.exists()):
             raise RunFolderError(
                 f"{self.path} holds a run already; go on with it by --resume, or choose another "
                 "--run-dir"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from typing import Any
+from uuid import uuid4
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch.action import Action
@@ -81,7 +82,7 @@ def start(context: LaunchContext, mode: Mode) -> list[Action]:
     """The actions that the arguments in the context ask for."""
     given = context.launch_configurations
     values = {argument.name: given[argument.name] for argument in ARGUMENTS[mode]}
-    return actions(make_plan(mode, values, time.strftime("%Y%m%d-%H%M%S")))
+    return actions(make_plan(mode, values, time.strftime("%Y%m%d-%H%M%S"), uuid4().hex))
 
 
 def actions(plan: Plan) -> list[Action]:

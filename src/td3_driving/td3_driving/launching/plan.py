@@ -87,13 +87,15 @@ class Plan:
     environment: dict[str, str]
 
 
-def make_plan(mode: Mode, values: Mapping[str, str], time_stamp: str) -> Plan:
+def make_plan(mode: Mode, values: Mapping[str, str], time_stamp: str, launch: str = "") -> Plan:
     """What to start for these launch arguments.
 
     Args:
         mode: Which launch file.
         values: Every argument, as text.
         time_stamp: Names the folder of a run that was given none.
+        launch: A name that no other launch has: an agent that dies and is started again by this one
+            goes on with its run; empty where nothing is started again.
 
     Raises:
         ParameterError: an argument is not what it must be.
@@ -108,6 +110,8 @@ def make_plan(mode: Mode, values: Mapping[str, str], time_stamp: str) -> Plan:
     if mode == "train" and not agent["run_dir"]:
         folder = Path("runs") / f"{time_stamp}-seed{agent['seed']}"
         agent["run_dir"] = given[AGENT]["run_dir"] = str(folder.absolute())
+    if mode == "train" and launch:
+        given[AGENT]["launch"] = launch
     parameters = build(AgentParameters, AGENT, agent)  # refused before anything is started
 
     composed = values["composed"] == "true"
@@ -304,7 +308,7 @@ def _composed(
     said = {AGENT: {"mode", "policy"}, "carla_bridge": {"host", "port"}}
     if mode == "train":
         options += ["--run-dir", agent["run_dir"], *(["--resume"] if agent["resume"] else [])]
-        said[AGENT] |= {"run_dir", "resume"}
+        said[AGENT] |= {"run_dir", "resume", "launch"}
     else:
         options += ["--policy", agent["policy"]]
     if bag is not None:

@@ -115,6 +115,31 @@ def test_a_start_that_was_refused_leaves_the_folder_free(make_run, tmp_path: Pat
     make_run(steps=20, run_dir=str(tmp_path)).finish()
 
 
+def test_an_agent_that_the_same_launch_starts_again_goes_on_with_its_run(
+    make_run, tmp_path: Path
+) -> None:
+    mine = {"run_dir": str(tmp_path), "launch": "mine", "steps": 40}
+    first = make_run(**mine).to(20)
+    first.runner.save()
+    first.runner.trainer.close()  # as if killed: nothing else is saved
+    again = make_run(**mine)
+    assert again.runner.status.training_ticks == 20
+    again.runner.close()
+    for other in ("another", ""):
+        with pytest.raises(RunFolderError, match="holds a run already"):
+            make_run(**{**mine, "launch": other})
+
+
+def test_an_agent_killed_before_it_saved_anything_begins_its_run_anew(
+    make_run, tmp_path: Path
+) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"episode": 1}\n')
+    (tmp_path / "config.yaml").write_text(json.dumps({"td3_agent": {"launch": "mine"}}))
+    make_run(run_dir=str(tmp_path), launch="mine", steps=20).finish()
+    assert [line["steps"] for line in read_metrics(tmp_path / "metrics.jsonl")][-1] == 20
+    assert '{"episode": 1}' not in (tmp_path / "metrics.jsonl").read_text()
+
+
 @pytest.mark.parametrize("text", ["", "- 1\n", "a: 1\n", "a: [\n", "\x00"])
 def test_a_configuration_that_cannot_be_read_is_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.yaml").write_text(text)
