@@ -8,6 +8,7 @@ from typing import Any
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from td3_driving.nodes import bridge_messages as messages
+from td3_driving.nodes.bridge_carla_msgs import CarlaMessages
 from td3_driving.nodes.bridge_commands import CommandIntake
 from td3_driving.nodes.bridge_parameters import BridgeParameters
 from td3_driving.nodes.bridge_transforms import Transforms
@@ -68,6 +69,7 @@ class CarlaBridge(ManagedNode[BridgeParameters]):
         self._lock_step = parameters.mode == "lock_step"
         self._intake = CommandIntake(self._lock_step, parameters.command_timeout_s)
         self._map = parameters.map
+        self._applied = Command()
         self._episode = self._last_episode = self._step = self._seed = 0
         self._fault = "not connected yet"
         self._retry_s = parameters.retry_min_s
@@ -84,6 +86,7 @@ class CarlaBridge(ManagedNode[BridgeParameters]):
             )
         }  # fmt: skip
         self._transforms = Transforms(self, parameters)
+        self._carla_messages = CarlaMessages(self)
         self._watch.subscription(topics.VEHICLE_CONTROL, self._on_command)
         self.create_service(topics.RESET.type, topics.RESET.name, self._on_reset)
         # Wall time: /clock stands still when the simulator does.
@@ -176,8 +179,9 @@ class CarlaBridge(ManagedNode[BridgeParameters]):
             self._tick()
 
     def _tick(self) -> None:
+        self._applied = self._intake.current(time.monotonic())
         try:
-            tick = self._session.tick(self._intake.current(time.monotonic()))
+            tick = self._session.tick(self._applied)
         except SimulatorError as error:
             self._lose(error)
             return
@@ -230,6 +234,7 @@ class CarlaBridge(ManagedNode[BridgeParameters]):
         self._map = start.map
         head = header(messages.stamp_ns(start.tick), messages.MAP)
         self._out["route"].publish(messages.route(start.route, head))
+        self._applied = Command()
         self._publish(start.tick)
 
     def _publish(self, tick: Tick) -> None:
@@ -248,6 +253,7 @@ class CarlaBridge(ManagedNode[BridgeParameters]):
         odometry = messages.odometry(tick, in_map, self._base_link)
         out["odometry"].publish(odometry)
         self._transforms.publish(odometry)
+        self._carla_messages.publish(tick, self._applied, in_map)
         out["rgb_front/image"].publish(messages.image(tick, in_camera))
         if self._heard("rgb_front/camera_info"):
             self._camera_info.header = in_camera
