@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from td3_driving.cli.arguments import (
@@ -10,6 +11,14 @@ from td3_driving.cli.arguments import (
     add_common,
     add_policy_option,
 )
+
+
+def batches(text: str) -> list[int]:
+    """The type of a comma list of batch sizes."""
+    sizes = text.split(",")
+    if not all(size.isdecimal() for size in sizes):
+        raise argparse.ArgumentTypeError(f"{text!r} must be whole numbers, such as 0,32,256")
+    return [int(size) for size in sizes]
 
 
 def add_bench(commands: Commands) -> None:
@@ -23,6 +32,18 @@ def add_bench(commands: Commands) -> None:
     add_policy_option(loop, default="pure_pursuit")
     loop.add_argument("--steps", type=int, default=3000, help="ticks to measure (default: 3000)")
     add_common(loop)
+    latency = add_command(
+        subjects, "latency", "bench.latency", "from observation to action while a learner works",
+        "A td3_agent node takes observations over DDS and acts, while a learner in its process\n"
+        "updates without pause; timed by whoever publishes the observations. One row per batch.",
+    )  # fmt: skip
+    latency.add_argument(
+        "--batch", type=batches, default=[0, 32, 256], metavar="SIZES",
+        help="comma list of transitions per update; 0: no learner (default: 0,32,256)",
+    )  # fmt: skip
+    latency.add_argument("--ticks", type=int, default=600, help="to be timed (default: 600)")
+    latency.add_argument("--hz", type=float, default=20.0, help="ticks per second (default: 20)")
+    latency.add_argument("--json", action="store_true", help="print the figures as JSON")
     learner = add_command(
         subjects, "learner", "bench.learner", "milliseconds per gradient step, beside peers",
         "One gradient step from pixels: a critic update, every second time one of actor and\n"
