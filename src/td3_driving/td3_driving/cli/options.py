@@ -76,6 +76,10 @@ def add_pretrain(commands: Commands) -> None:
     parser.add_argument("--batch-size", type=int, help="decisions per update (256; CPU: 64)")
     parser.add_argument("--decisions-per-update", type=int, help="of all worlds (default: 4)")
     parser.add_argument("--precision", choices=("float32", "float16", "bfloat16"), help="on a GPU")
+    parser.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, help="the update, on a GPU: a third "
+        "faster after some 20 s (default: for more than 5 minutes)",
+    )  # fmt: skip
     parser.add_argument("--selections", type=int, help="times policies are scored (default: 9)")
     parser.add_argument("--selection-episodes", type=int, help="of each score (default: 10)")
     parser.add_argument(

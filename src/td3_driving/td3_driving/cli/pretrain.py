@@ -26,7 +26,7 @@ _OF_THE_AGENT = (
 _SAYS_WHAT = (
     "task", "worlds", "steps", "minutes", "seed", "device", "workers", "threads",
     "target_completion", "batch_size", "decisions_per_update", "precision", "selections",
-    "selection_episodes", "closing_episodes",
+    "selection_episodes", "closing_episodes", "compile",
 )  # fmt: skip
 """Options that say what is trained and how."""
 
@@ -58,7 +58,7 @@ def run(chosen: argparse.Namespace) -> int:
         workers = 0 if chosen.threads else default_workers(chosen.worlds)
     config = PretrainConfig(
         agent, chosen.worlds, chosen.threads, chosen.target_completion, workers,
-        chosen.closing_episodes, command_of(chosen),
+        chosen.closing_episodes, chosen.compile, command_of(chosen),
     )  # fmt: skip
     out = chosen.out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{agent.task}"
     stop = Stop()
@@ -96,8 +96,11 @@ def command_of(chosen: argparse.Namespace) -> str:
     words = ["td3-driving", "pretrain"]
     for name in _SAYS_WHAT:
         value = getattr(chosen, name)
-        if value is not None:
-            words += [f"--{name.replace('_', '-')}", str(value)]
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        elif value is not None:
+            words += [f"--{option}", str(value)]
     return shlex.join(words)
 
 

@@ -23,6 +23,8 @@ class PretrainConfig:
         target_completion_pct: Stop when a policy completes that share on selection maps; 0: never.
         closing_episodes: On other selection maps, at the end, for each of the best policies: those
             scores decide which is kept. -1: three times `selection_episodes`.
+        compile_: On a GPU: compile the update, which makes it a third faster after some 20 s that
+            a short run does not get back; None: if training takes more than five minutes, or a million ticks.
         command: That leads to all this, for the policy's file.
 
     Raises:
@@ -35,6 +37,7 @@ class PretrainConfig:
     target_completion_pct: float = 0.0
     workers: int = 0
     closing_episodes: int = -1
+    compile_: bool | None = None
     command: str = ""
 
     def __post_init__(self) -> None:
@@ -48,6 +51,10 @@ class PretrainConfig:
                 )
         if self.closing_episodes < 0:
             object.__setattr__(self, "closing_episodes", 3 * self.agent.selection_episodes)
+        if self.compile_ is None:
+            p = self.agent
+            long = p.steps > 1_000_000 if p.steps else p.minutes > 5.0
+            object.__setattr__(self, "compile_", long)
 
     def settings(self) -> dict[str, Any]:
         """JSON-able: all but the agent's parameters and the command."""

@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,13 +37,14 @@ class FleetLearner:
     Args:
         parameters: Of the agent.
         worlds: How many.
+        compile_: On a GPU: compile the update first; see CudaUpdates.
 
     Raises:
         DeviceError: the device or the precision is not to be had here.
         ReplayMemoryError: the replay does not fit into memory, here or on the device.
     """
 
-    def __init__(self, parameters: AgentParameters, worlds: int) -> None:
+    def __init__(self, parameters: AgentParameters, worlds: int, compile_: bool = True) -> None:
         # Simulator and learner share the machine: more threads make both slower.
         torch.set_num_threads(1)
         self._parameters = parameters
@@ -58,9 +60,13 @@ class FleetLearner:
             n_step=parameters.n_step,
             gamma=parameters.gamma,
         )
-        self._learner = make_updates(self.agent, self.replay, cast(Precision, parameters.precision))
+        self._learner = make_updates(
+            self.agent, self.replay, cast(Precision, parameters.precision), compile_
+        )
         self.streams = [EpisodeStream(self.replay) for _ in range(worlds)]
         self.acting = Policy(self.config, self.agent.actor_cnn, self.agent.actor, device)
+        # Decisions don't queue up behind the updates under way.
+        self._stream = torch.cuda.Stream(device, priority=-1) if device.type == "cuda" else None
         self._noise = np.random.default_rng([parameters.seed, 1])
         self._warm_up = [RandomDriver(parameters.seed * 100_003 + i) for i in range(worlds)]
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="learner")
@@ -109,7 +115,8 @@ class FleetLearner:
         start, end = self._parameters.noise_start, self._parameters.noise_end
         level = start + (end - start) * min(progress / NOISE_ENDS_AT, 1.0)
         noise = level * self._noise.standard_normal((len(worlds), self.config.action_dim))
-        return self.acting.select_action(board.observation(worlds), noise.astype(np.float32))
+        with nullcontext() if self._stream is None else torch.cuda.stream(self._stream):
+            return self.acting.select_action(board.observation(worlds), noise.astype(np.float32))
 
     def begin(self, board: Board, worlds: Iterable[int]) -> None:
         """Episodes have begun in these worlds."""
@@ -166,6 +173,8 @@ class FleetLearner:
         self._refusals.accepted()
         self.alarm = self._health.update(self.metrics)
         self.acting.load_from(self.agent)
+        if self._stream is not None:
+            self._stream.wait_stream(torch.cuda.current_stream())
 
     def settle(self) -> None:
         """As adopt, and waits for the preparation, too: nothing is under way then."""

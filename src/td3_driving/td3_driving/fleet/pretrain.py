@@ -90,7 +90,7 @@ class Pretraining:
         with ExitStack() as stack:
             # The fleet first: it gets ready while the learner does.
             self._fleet = self._make_fleet(stack)
-            self.trainer = FleetLearner(self.parameters, config.worlds)
+            self.trainer = FleetLearner(self.parameters, config.worlds, bool(config.compile_))
             self._folder: RunFolder | None = None
             if run_dir is not None:
                 settings = {"td3_agent": asdict(self.parameters), "fleet": config.settings()}

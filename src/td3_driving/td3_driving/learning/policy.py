@@ -71,9 +71,11 @@ class Policy:
             if average
             else (agent.actor_cnn, agent.actor)
         )
-        with self._lock:
-            self.actor_cnn.load_state_dict(cnn.state_dict())
-            self.actor.load_state_dict(actor.state_dict())
+        with self._lock, torch.no_grad():
+            for mine, theirs in ((self.actor_cnn, cnn), (self.actor, actor)):
+                # load_state_dict would check on every cycle of updates what is known to fit.
+                for weight, new in zip(mine.parameters(), theirs.parameters(), strict=True):
+                    weight.copy_(new)
 
     def state_dict(self, into: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
         """The weights by name, actor_cnn.* and actor.*; `into` is as for state.copies."""

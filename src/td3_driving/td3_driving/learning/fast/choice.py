@@ -106,15 +106,23 @@ def choose_device(wanted: Device) -> torch.device:
     )
 
 
-def make_updates(agent: TD3Agent, replay: FrameReplay, precision: Precision = "float32") -> Updates:
+def make_updates(
+    agent: TD3Agent, replay: FrameReplay, precision: Precision = "float32", compile_: bool = True
+) -> Updates:
     """What trains this agent best on the device it lives on.
+
+    Args:
+        agent: on its device.
+        replay: its memory.
+        precision: of the encoders, on a GPU.
+        compile_: see CudaUpdates; on a CPU nothing is compiled.
 
     Raises:
         DeviceError: that precision is not for this device.
         ReplayMemoryError: the replay does not fit on the device.
     """
     if agent.device.type == "cuda":
-        return CudaUpdates(agent, replay, precision)
+        return CudaUpdates(agent, replay, precision, compile_)
     if precision != "float32":
         raise DeviceError(
             f"precision is {precision}, which is for a GPU; on a CPU the learner computes in "
