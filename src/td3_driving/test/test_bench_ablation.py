@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from td3_driving.bench import ablation
+from td3_driving.cli import bench_options
 from td3_driving.cli.main import main
 
 ARGUMENTS = [
-    "bench", "ablation", "--seeds", "1", "--steps", "160", "--worlds", "2", "--device", "cpu",
+    "bench", "ablation", "--seeds", "0", "--steps", "160", "--worlds", "2", "--device", "cpu",
     "--threads", "1", "--batch-size", "2", "--selections", "2", "--selection-episodes", "1",
     "--decisions-per-update", "8",
 ]  # fmt: skip
@@ -54,11 +56,11 @@ def test_each_encoder_is_trained_and_drawn_and_what_is_finished_is_not_run_again
     assert "is of a run with" in capsys.readouterr().err
 
 
-def test_curves_are_by_encoder_seed_and_candidate() -> None:
-    def record(encoder: str, seed: int, learner: float, averaged: float) -> dict:
+def test_curves_are_by_variant_seed_and_candidate() -> None:
+    def record(variant: str, seed: int, learner: float, averaged: float) -> dict:
         pairs = (("learner", learner), ("averaged", averaged))
         return {
-            "encoder": encoder, "seed": seed, "settings": {"steps": 1000},
+            "variant": variant, "seed": seed, "settings": {"steps": 1000},
             "figures": {"updates_per_s": 10.0},
             "selections": [
                 {"progress": progress, "candidate": name, "completion_pct": progress * value}
@@ -73,3 +75,18 @@ def test_curves_are_by_encoder_seed_and_candidate() -> None:
     assert found["separate"]["learner"] == [[40.0, 80.0], [20.0, 40.0]]
     assert found["separate"]["final_pct"] == [80.0, 90.0]
     assert found["shared_critic"]["averaged"] == [[10.0, 20.0]]
+
+
+def test_float16_differs_from_separate_in_precision_alone() -> None:
+    settings = ablation.Settings("lane_keeping", 1000, 2, "cpu", {})
+    plain, half = (settings.config(variant, 0).agent for variant in ("separate", "float16"))
+    assert half == replace(plain, precision="float16")
+
+
+def test_the_command_knows_every_variant_and_refuses_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert set(bench_options.VARIANTS) == set(ablation.VARIANTS)
+    with pytest.raises(SystemExit):
+        main(["bench", "ablation", "--variants", "separate,both"])
+    assert "'both' is none of separate, shared_critic" in capsys.readouterr().err

@@ -113,7 +113,7 @@ def test_the_command_prints_the_summary_as_json(tmp_path, capsys):
     run = replace(QUICK, learner="sb3", every=5000, steps=300)
     fake(tmp_path, run, [7.0])
     chosen = SimpleNamespace(
-        env=run.env, seeds="1", learner="sb3", steps=300, device="cpu",
+        env=run.env, seeds=[1], learner="sb3", steps=300, device="cpu",
         jobs=1, out=tmp_path, json=True,
     )  # fmt: skip
     assert mujoco.run(chosen) == 0

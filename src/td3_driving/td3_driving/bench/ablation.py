@@ -1,8 +1,8 @@
-"""Learning curves of separate CNNs beside one shared CNN, over several seeds.
+"""Learning curves of variants of the learner, over several seeds: separate CNNs beside one shared.
 
 Each run is a pre-training in a fleet of worlds (fleet.pretrain), which scores the learner's policy
 and its running average on selection maps now and then. Runs of one seed drive the same plans; what
-differs is the encoder. Finished runs are kept in the folder and not run again.
+differs is the variant. Finished runs are kept in the folder and not run again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,12 @@ from td3_driving.fleet.pretrain import pretrain
 from td3_driving.learning.config import Encoder
 
 ENCODERS: tuple[Encoder, ...] = get_args(Encoder)
-_COLOURS = dict(zip(ENCODERS, ("tab:blue", "tab:orange", "tab:green"), strict=True))
+VARIANTS: dict[str, dict[str, str]] = {
+    **{encoder: {"encoder": encoder} for encoder in ENCODERS},
+    "float16": {"precision": "float16"},
+}
+"""What each changes of the agent's parameters; float16: as separate, on a GPU."""
+_COLOURS = dict(zip(VARIANTS, ("tab:blue", "tab:orange", "tab:green", "tab:red"), strict=True))
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,10 @@ class Settings:
     device: str
     changes: dict[str, int]
 
-    def config(self, encoder: Encoder, seed: int, threads: int = 0) -> PretrainConfig:
+    def config(self, variant: str, seed: int, threads: int = 0) -> PretrainConfig:
         """Of one run."""
         agent = fleet_parameters(
-            self.device, task=self.task, steps=self.steps, seed=seed, encoder=encoder,
+            self.device, task=self.task, steps=self.steps, seed=seed, **VARIANTS[variant],
             **self.changes,
         )  # fmt: skip
         agent = replace(agent, learning_starts=learning_starts(agent))
@@ -62,17 +67,17 @@ class Settings:
 
 
 def one_run(
-    settings: Settings, encoder: Encoder, seed: int, folder: Path, threads: int = 0
+    settings: Settings, variant: str, seed: int, folder: Path, threads: int = 0
 ) -> dict[str, Any] | None:
     """Runs it, or reads it if it is there.
 
     Returns:
-        encoder, seed, settings, figures and the selections of Pretraining; None if it was stopped.
+        variant, seed, settings, figures and the selections of Pretraining; None if it was stopped.
 
     Raises:
         ValueError: the folder holds that run with other settings.
     """
-    file, wanted = folder / f"{encoder}-seed{seed}.json", asdict(settings)
+    file, wanted = folder / f"{variant}-seed{seed}.json", asdict(settings)
     if file.exists():
         record = json.loads(file.read_text())
         if record["settings"] != wanted:
@@ -82,12 +87,12 @@ def one_run(
             )
         return record
     stop = _Stop()
-    result = pretrain(settings.config(encoder, seed, threads), stop=stop, tell=_tell(file.stem))
+    result = pretrain(settings.config(variant, seed, threads), stop=stop, tell=_tell(file.stem))
     stop.close()
     if result.figures["interrupted"]:
         return None
     record = {
-        "encoder": encoder, "seed": seed, "settings": wanted,
+        "variant": variant, "seed": seed, "settings": wanted,
         "figures": result.figures, "selections": result.selections,
     }  # fmt: skip
     temporary = file.with_suffix(".writing")
@@ -97,15 +102,15 @@ def one_run(
 
 
 def curves(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Completion on selection maps over training, by encoder and candidate.
+    """Completion on selection maps over training, by variant and candidate.
 
     Returns:
-        For each encoder: `steps` (points,), and for "learner" and "averaged" `completion_pct`
+        For each variant: `steps` (points,), and for "learner" and "averaged" `completion_pct`
         (runs, points); for what is best of both at the end `final_pct` (runs,).
     """
     found: dict[str, dict[str, Any]] = {}
-    for encoder in ENCODERS:
-        mine = [run for run in runs if run["encoder"] == encoder]
+    for variant in VARIANTS:
+        mine = [run for run in runs if run["variant"] == variant]
         if not mine:
             continue
         steps = mine[0]["settings"]["steps"]
@@ -118,17 +123,17 @@ def curves(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         ends = [[curve[c][k][-1] for c in CANDIDATES] for k in range(len(mine))]
         curve["final_pct"] = [max(end) for end in ends]
         curve["updates_per_s"] = [run["figures"]["updates_per_s"] for run in mine]
-        found[encoder] = curve
+        found[variant] = curve
     return found
 
 
 def draw(found: dict[str, dict[str, Any]], picture: Path, title: str) -> None:
     """Draws mean curves with the least and the most over seeds."""
     figure, axes = plt.subplots(figsize=(8.0, 4.5), dpi=110)
-    for encoder, curve in found.items():
+    for variant, curve in found.items():
         for candidate, style in zip(CANDIDATES, ("-", "--"), strict=True):
-            values, colour = np.array(curve[candidate]), _COLOURS[encoder]  # type: ignore[index]
-            label = f"{encoder}, {candidate}, {len(values)} seeds"
+            values, colour = np.array(curve[candidate]), _COLOURS[variant]
+            label = f"{variant}, {candidate}, {len(values)} seeds"
             axes.plot(curve["steps"], values.mean(0), style, color=colour, label=label)
             if candidate == CANDIDATES[0]:
                 low, high = values.min(0), values.max(0)
@@ -153,21 +158,22 @@ def run(chosen: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     runs: list[dict[str, Any]] = []
     # Seed by seed, so that what is there after a stop compares like with like.
-    for seed in range(chosen.seeds):
-        for encoder in ENCODERS:
-            record = one_run(settings, encoder, seed, folder, chosen.threads)
+    for seed in chosen.seeds:
+        for variant in chosen.variants:
+            record = one_run(settings, variant, seed, folder, chosen.threads)
             if record is None:
                 print("stopped; the same command goes on with the next run", file=sys.stderr)
                 return 130
             runs.append(record)
     found = curves(runs)
-    result = {"settings": asdict(settings), "seeds": chosen.seeds, "curves": found}
+    seeds = list(chosen.seeds)
+    result = {"settings": asdict(settings), "seeds": seeds, "curves": found}
     (folder / "ablation.json").write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
-    draw(found, folder / "ablation.png", f"{chosen.task}: one CNN or two, {chosen.seeds} seeds")
+    draw(found, folder / "ablation.png", f"{chosen.task}: {len(seeds)} seeds")
     if chosen.json:
         print(json.dumps(result, allow_nan=False), flush=True)
         return 0
-    print(f"{'encoder':<16}{'at the end, by seed':<28}{'mean':>6}{'updates/s':>11}")
+    print(f"{'variant':<16}{'at the end, by seed':<28}{'mean':>6}{'updates/s':>11}")
     for name, curve in found.items():
         final = curve["final_pct"]
         by_seed = ", ".join(f"{value:.0f} %" for value in final)

@@ -114,7 +114,6 @@ def run(chosen: argparse.Namespace) -> int:
     learners = ["ours"]
     if chosen.against == "sb3":
         learners = list(LEARNERS)
-    seeds = [int(seed) for seed in chosen.seeds.split(",")]
     task = load_task(chosen.task).name
     batch = chosen.batch or (256 if chosen.device == "cuda" else 32)
     runs = [
@@ -122,7 +121,7 @@ def run(chosen: argparse.Namespace) -> int:
             task, learner, seed, chosen.steps, chosen.device, batch,
             min(chosen.every, chosen.steps), chosen.episodes,
         )
-        for seed in seeds
+        for seed in chosen.seeds
         for learner in learners
     ]  # fmt: skip
     code = 0

@@ -196,9 +196,8 @@ def draw(folder: Path, steps: int) -> Path:
 def run(chosen: argparse.Namespace) -> int:
     """Runs the benchmark; returns the exit code: 1 if a run failed, 130 if it was interrupted."""
     envs = chosen.env.split(",") if chosen.env else list(ENVS)
-    seeds = [int(seed) for seed in chosen.seeds.split(",")]
     learners = ["ours", "sb3"] if chosen.learner == "both" else [chosen.learner]
-    runs, code = plan(envs, learners, seeds, chosen.steps, chosen.device), 0
+    runs, code = plan(envs, learners, chosen.seeds, chosen.steps, chosen.device), 0
     try:
         run_all(runs, chosen.out, chosen.jobs)
     except RuntimeError as error:

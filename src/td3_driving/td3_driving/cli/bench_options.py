@@ -12,13 +12,24 @@ from td3_driving.cli.arguments import (
     add_policy_option,
 )
 
+VARIANTS = ("separate", "shared_critic", "shared_actor", "float16")
 
-def batches(text: str) -> list[int]:
-    """The type of a comma list of batch sizes."""
-    sizes = text.split(",")
-    if not all(size.isdecimal() for size in sizes):
-        raise argparse.ArgumentTypeError(f"{text!r} must be whole numbers, such as 0,32,256")
-    return [int(size) for size in sizes]
+
+def whole_numbers(text: str) -> list[int]:
+    """The type of a comma list of whole numbers."""
+    numbers = text.split(",")
+    if not all(number.isdecimal() for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} must be whole numbers, such as 0,1,2")
+    return [int(number) for number in numbers]
+
+
+def variants(text: str) -> list[str]:
+    """The type of a comma list of the ablation's variants."""
+    names = text.split(",")
+    for name in names:
+        if name not in VARIANTS:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(VARIANTS)}")
+    return names
 
 
 def add_bench(commands: Commands) -> None:
@@ -38,7 +49,7 @@ def add_bench(commands: Commands) -> None:
         "updates without pause; timed by whoever publishes the observations. One row per batch.",
     )  # fmt: skip
     latency.add_argument(
-        "--batch", type=batches, default=[0, 32, 256], metavar="SIZES",
+        "--batch", type=whole_numbers, default=[0, 32, 256], metavar="SIZES",
         help="comma list of transitions per update; 0: no learner (default: 0,32,256)",
     )  # fmt: skip
     latency.add_argument("--ticks", type=int, default=600, help="to be timed (default: 600)")
@@ -79,10 +90,19 @@ def add_bench(commands: Commands) -> None:
     ablation = add_command(
         subjects, "ablation", "bench.ablation", "learning curves of one CNN beside two",
         "Trains with separate CNNs, with one that the critic trains, and with one that the actor\n"
-        "trains, in fleets of worlds, and draws completion on selection maps over training:\n"
-        "ablation.png and ablation.json in --out. Finished runs are kept and not run again.",
+        "trains (or, on a GPU, in float16) in fleets of worlds, and draws completion on selection\n"
+        "maps over training: ablation.png and ablation.json in --out. Finished runs are kept and\n"
+        "not run again, so that several processes may share the work, each with its own seeds or\n"
+        "variants, and a last command with all of them draws.",
     )  # fmt: skip
-    ablation.add_argument("--seeds", type=int, default=3, help="how many, from 0 (default: 3)")
+    ablation.add_argument(
+        "--seeds", type=whole_numbers, default=[0, 1, 2], help="comma list (default: 0,1,2)"
+    )
+    ablation.add_argument(
+        "--variants", type=variants, default=["separate", "shared_critic", "shared_actor"],
+        metavar="NAMES", help="comma list of separate, shared_critic, shared_actor, float16 "
+        "(default: the first three)",
+    )  # fmt: skip
     ablation.add_argument("--task", default="lane_keeping", help="(default: lane_keeping)")
     ablation.add_argument(
         "--steps", type=int, default=400_000,
@@ -110,7 +130,9 @@ def add_bench(commands: Commands) -> None:
     learning.add_argument("--task", default="lane_keeping", help="(default: lane_keeping)")
     learning.add_argument("--against", choices=("sb3", "none"), default="sb3")
     learning.add_argument("--steps", type=int, default=40_000, help="of each run (default: 40000)")
-    learning.add_argument("--seeds", default="0,1,2", help="comma list (default: 0,1,2)")
+    learning.add_argument(
+        "--seeds", type=whole_numbers, default=[0, 1, 2], help="comma list (default: 0,1,2)"
+    )
     learning.add_argument("--every", type=int, default=4000, help="steps between evaluations")
     learning.add_argument("--episodes", type=int, default=20, help="of an evaluation")
     learning.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of learners")
@@ -133,7 +155,9 @@ def add_bench(commands: Commands) -> None:
         help="comma list (default: InvertedPendulum-v5,Hopper-v5,HalfCheetah-v5,Walker2d-v5)",
     )  # fmt: skip
     mujoco.add_argument("--steps", type=int, default=300_000, help="of a task (default: 300000)")
-    mujoco.add_argument("--seeds", default="0,1,2", help="comma list (default: 0,1,2)")
+    mujoco.add_argument(
+        "--seeds", type=whole_numbers, default=[0, 1, 2], help="comma list (default: 0,1,2)"
+    )
     mujoco.add_argument("--learner", choices=("ours", "sb3", "both"), default="both")
     mujoco.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the learners")
     mujoco.add_argument(
