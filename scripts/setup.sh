@@ -42,7 +42,7 @@ check_tools() {
 
 install_packages() { # python, extra venv arguments
   local python=$1 wanted
-  wanted=$(cat requirements/*.txt | { cat; echo "$root $TORCH ${ROS_DISTRO:-pypi} $("$python" -V)"; } | sha256sum)
+  wanted=$(cat requirements/{build,constraints,dev,ros,run}.txt | { cat; echo "$root $TORCH ${ROS_DISTRO:-pypi} $("$python" -V)"; } | sha256sum)
   if [ "$(cat .venv/.installed 2>/dev/null)" = "$wanted" ]; then return; fi
   rm -rf .venv build install log
   local pip="$root/.venv/bin/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from td3_driving.cli.main import parser
+from td3_driving.launching.plan import NODES
 from td3_driving.ros import topics
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,9 +41,72 @@ def test_options_in_the_readme_are_understood() -> None:
         parser().parse_args([goal, *arguments.split()])
 
 
-def test_files_that_documents_link_to_exist() -> None:
-    documents = [ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "src/carla_lite/README.md"]
-    for document in documents:
-        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
-            if not target.startswith("http"):
-                assert (document.parent / target).exists(), f"{document.name} links to {target}"
+DOCUMENTS = [
+    *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("policies/*.md"),
+    ROOT / "src/carla_lite/README.md",
+]  # fmt: skip
+
+
+def prose(document: Path) -> str:
+    """A document without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(document: Path) -> set[str]:
+    """What may follow the # in a link to the document, as GitHub and MkDocs name headings."""
+    headings = re.findall(r"^#+ (.+)$", prose(document), re.MULTILINE)
+    words = (re.sub(r"[^\w\- ]", "", heading.lower()).strip() for heading in headings)
+    return {re.sub(r"[ -]+", "-", heading) for heading in words}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_a_heading_that_exist(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(document)):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        file = document.parent / path if path else document
+        assert file.exists(), f"it links to {target}"
+        if anchor:
+            assert anchor in anchors(file), f"it links to {target}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_in_a_block_of_code_is_understood(document: Path) -> None:
+    for block in re.findall(r"^```\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = line.partition("#")[0].split()
+            if words[:1] == ["td3-driving"]:
+                parser().parse_args([word.strip('"') for word in words[1:]])
+
+
+def test_every_page_has_its_place_in_the_site_and_every_place_its_page() -> None:
+    site = (ROOT / "mkdocs.yml").read_text()
+    placed = set(re.findall(r": ([\w/]+\.md)$", site, re.MULTILINE))
+    elsewhere = re.findall(r'^ {4}"(.+)": "(.+)",$', (ROOT / "scripts/site.py").read_text(), re.M)
+    assert all((ROOT / source).is_file() for source, _ in elsewhere)
+    own = {str(page.relative_to(ROOT / "docs")) for page in ROOT.glob("docs/**/*.md")}
+    assert placed == own | {page for _, page in elsewhere}
+
+
+def taken() -> set[tuple[str, str, str]]:
+    """Who gives which topic to whom, as the table of docs/interfaces.md says."""
+    found = set()
+    for row in INTERFACES.split("## Services")[0].splitlines():
+        cells = [cell.strip() for cell in row.split("|")[1:-1]]
+        if len(cells) == 5 and cells[0].startswith("`") and cells[4]:
+            givers = NODES if cells[3] == "all four" else (cells[3],)
+            for taker in cells[4].split(", "):
+                found |= {(giver, cells[0].strip("`"), taker) for giver in givers}
+    return found
+
+
+def test_the_graph_is_drawn_as_the_table_of_topics_says() -> None:
+    drawing = (ROOT / "docs/architecture.md").read_text().split("```mermaid")[1].split("```")[0]
+    drawn = {
+        (giver, topic, taker)
+        for givers, said, taker in re.findall(r'^ *(.+) -- "(.+)" --> (\w+)$', drawing, re.M)
+        for giver in givers.split(" & ")
+        for topic in said.split(", ")
+    }
+    assert drawn == taken()
