@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any
 
 import carla
@@ -48,7 +49,10 @@ def test_commands_do_what_their_calls_do(rig: Rig) -> None:
     assert car.get_transform() == before
     _one(rig, command.SetSimulatePhysics(car, True))
     _one(rig, command.SetEnableGravity(car, True))
-    _one(rig, command.SetAutopilot(car, False, 8123))
+    with socket.socket() as free:  # for the Traffic Manager, which the client makes for this
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    _one(rig, command.SetAutopilot(car, False, port))
     physics = car.get_physics_control()
     physics.mass = 2345.0
     _one(rig, command.ApplyVehiclePhysicsControl(car, physics))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import carla
 import pytest
 
 from carla_lite.roads import make_map, parse_opendrive
+
+if TYPE_CHECKING:
+    from conftest import LiteServer
 
 Parameters = carla.OpendriveGenerationParameters
 SPIRAL_ROAD = """\
@@ -32,6 +37,16 @@ SPIRAL_ROAD = """\
 </road>
 </OpenDRIVE>
 """
+
+
+@pytest.fixture(scope="module")
+def server(
+    running_server: Callable[..., AbstractContextManager[LiteServer]],
+) -> Iterator[LiteServer]:
+    """Not the one that others share: CARLA's clients of a world that was replaced stay connected
+    but read no more, and so hold up synchronous ticks later on."""
+    with running_server("--map", "LiteCircuit_1") as running:
+        yield running
 
 
 def _drive(make_rig: Callable[..., object], client: carla.Client) -> tuple[float, float]:

@@ -215,14 +215,14 @@ def test_an_unknown_map_is_refused_by_name_and_the_old_world_goes_on(
     assert after.get_map().name == server.map_name
 
 
-def test_loading_a_world_can_keep_synchronous_mode(server: LiteServer, make_rig: type[Rig]) -> None:
-    make_rig(server.client())  # which ticks by itself
-    world = server.load("LiteCircuit_1", reset_settings=False).get_world()
-    try:
+def test_loading_a_world_can_keep_synchronous_mode(
+    running_server: Any, make_rig: type[Rig]
+) -> None:
+    with running_server("--map", "LiteCircuit_1") as server:
+        make_rig(server.client())  # which ticks by itself
+        world = server.load("LiteCircuit_1", reset_settings=False).get_world()
         assert world.get_settings().synchronous_mode
         assert world.tick() > 0
-    finally:
-        world.apply_settings(carla.WorldSettings())
 
 
 def test_a_restarted_server_has_another_episode_id(running_server: Any) -> None:

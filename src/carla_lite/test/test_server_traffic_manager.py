@@ -2,14 +2,16 @@
 
 It runs within the client's process, and its synchronous mode has a race of its own there: now and
 then it waits for ever (see the facts on CARLA's client). So each drive is a process, which begins
-anew when nothing comes from it; whatever it did tell is held to the same promises every time.
+anew when it ticks no more; whatever it did tell is held to the same promises every time.
 """
 
 from __future__ import annotations
 
 import json
+import queue
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,8 +19,9 @@ import pytest
 if TYPE_CHECKING:
     from conftest import LiteServer
 
-HUNG_AFTER_S = 45.0
+HUNG_AFTER_S = 20.0
 ATTEMPTS = 4
+pytestmark = pytest.mark.timeout(300)
 
 DRIVE = """
 import json, socket, sys, time
@@ -62,7 +65,9 @@ time.sleep(0.5)
 told = {"driven": [0.0] * cars, "off_lane": 0.0, "ran_red": 0, "waited_at_red": 0, "limits": []}
 before = [vehicle.get_location() for vehicle in vehicles]
 at_red = [False] * cars
-for _ in range(ticks):
+for number in range(ticks):
+    if number % 20 == 0:
+        print("driving", flush=True)
     time.sleep(0.002)
     world.tick()
     for i, vehicle in enumerate(vehicles):
@@ -94,17 +99,37 @@ def _drive(server: LiteServer, ticks: int, cars: int, how: str = "one by one") -
     command = [sys.executable, "-c", DRIVE, str(server.port), str(ticks), str(cars), how]
     for _ in range(ATTEMPTS):
         server.load("", reset_settings=False)
-        # Its exit may abort or hang as well, so only what it has told counts.
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            output, _ = process.communicate(timeout=HUNG_AFTER_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
-        if output.startswith("{"):
-            result: dict[str, Any] = json.loads(output)
-            return result
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            told = _told(process)
+        if told is not None:
+            return told
     pytest.fail(f"the Traffic Manager hung {ATTEMPTS} times")
+
+
+def _told(process: subprocess.Popen[str]) -> dict[str, Any] | None:
+    """What a drive tells at its end; None if it hangs or aborts. It is not waited for after that,
+    since its exit may hang as well."""
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.put(line)
+        lines.put("")
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    told: dict[str, Any] | None = None
+    try:
+        while told is None and (line := lines.get(timeout=HUNG_AFTER_S)):
+            if line.startswith("{"):
+                told = json.loads(line)
+    except queue.Empty:
+        pass
+    finally:
+        process.kill()
+        reader.join()
+    return told
 
 
 def test_its_cars_follow_the_lanes_of_a_circuit(running_server: Any) -> None:
