@@ -383,3 +383,23 @@ def test_a_parameter_that_cannot_be_is_refused(parameters: dict[str, Any]) -> No
         bridge.destroy_node()
     finally:
         rclpy.shutdown(context=context)
+
+
+def test_a_second_publisher_of_commands_in_another_process_is_told_once_and_by_name(graph) -> None:
+    graph.ready()
+    context = Context()  # a DDS participant of its own, as another process has
+    rclpy.init(context=context, domain_id=graph.context.get_domain_id())
+    rival = Node("rival", context=context, namespace=topics.DEFAULT_NAMESPACE)
+    topics.VEHICLE_CONTROL.publisher(rival)
+
+    def told() -> list[Any]:
+        return [s for s in graph.newest("/diagnostics").status if "publishers" in s.message]
+
+    try:
+        graph.until(lambda: any("/carla/ego_vehicle/rival" in status.message for status in told()))
+        (status,) = told()
+    finally:
+        rival.destroy_node()
+        rclpy.shutdown(context=context)
+    assert status.level == b"\x02" and status.name == "/carla/ego_vehicle/carla_bridge: topics"
+    graph.until(lambda: not told())

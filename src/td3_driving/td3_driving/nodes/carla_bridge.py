@@ -294,9 +294,6 @@ class CarlaBridge(ManagedNode[BridgeParameters]):
         }
         if self._fault:
             return ERROR, self._fault, figures
-        rivals = self.count_publishers(topics.VEHICLE_CONTROL.name)
-        if rivals > 1:
-            return WARN, f"{rivals} publishers of {topics.VEHICLE_CONTROL.name}", figures
         if not self._episode:
             return OK, "waiting for a reset", figures
         if not self._lock_step and self._intake.silent(time.monotonic()):

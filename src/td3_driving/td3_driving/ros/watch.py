@@ -18,6 +18,9 @@ from td3_driving.ros.topics import Topic
 SILENT_S = 2.0
 """Silence of a topic, once heard, that is worth a warning."""
 
+_NAMELESS = "_NODE_NAME_UNKNOWN_"
+"""What rmw calls a node of which it knows no name yet."""
+
 
 @dataclass
 class _Tally:
@@ -87,7 +90,8 @@ class TopicWatch:
         ends: list[Any] = [*node.publishers, *node.subscriptions]
         names = sorted({end.topic_name for end in ends})
         graph = tuple((n, node.count_publishers(n), node.count_subscribers(n)) for n in names)
-        if graph != self._graph:
+        # DDS may tell of an end before it tells whose it is.
+        if graph != self._graph or any(_NAMELESS in said for said in self._complaints):
             self._graph = graph
             self._complaints = [*self._rivals(), *self._mismatches(names)]
         return self._complaints
