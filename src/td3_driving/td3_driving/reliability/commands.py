@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import rclpy
+from builtin_interfaces.msg import Time
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
 from std_srvs.srv import SetBool
 
 from td3_driving.reliability.case import Figures, NotInjected, Register, require, until
@@ -215,6 +217,74 @@ def malformed_messages(suite: Suite) -> Figures:
     with intruding(suite) as node:
         sent = sum(_publish(node, topic, wild(topic), 0.01) for topic in heard)
         return _survives(suite, node, sent)
+
+
+@case("anything that a command's type allows, to the bridge: refused or limited, ticked on in 1 s")
+def wild_messages_to_carla_bridge(suite: Suite) -> Figures:
+    """Commands drawn by Hypothesis."""
+    from hypothesis import HealthCheck, given, settings
+
+    from td3_driving.reliability.wild_messages import wild
+
+    with intruding(suite) as node:
+        publisher = topics.VEHICLE_CONTROL.publisher(node)
+        until(publisher.get_subscription_count, START_S, "the bridge listens")
+        answers_s: list[float] = []
+
+        @settings(
+            max_examples=60, deadline=None, database=None, derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        @given(wild(VehicleControl))
+        def say(message: Any) -> None:
+            before = node.stamp
+            publisher.publish(message)
+            answers_s.append(until(lambda: node.stamp != before, 1.0, "the next tick"))
+
+        say()
+        node.destroy_publisher(publisher)
+        node.commands.clear()
+        return {**_survives(suite, node, len(answers_s)), "answer_s": max(answers_s)}
+
+
+@case("pictures with stamps of zero, the past, the future and backwards: not driven by, driven on")
+def pictures_with_wrong_stamps(suite: Suite) -> Figures:
+    """Black ones, of the camera and of perception, between their own."""
+
+    def black(node: Intruder, pixels: np.ndarray, encoding: str) -> Iterator[Any]:
+        for number in range(100):
+            message = to_image(pixels, encoding, header(0, "map"))
+            sec = node.stamp.sec
+            backwards = max(0, sec - number)
+            message.header.stamp.sec = (0, max(0, sec - 3), sec + 3, backwards)[number % 4]
+            message.header.stamp.nanosec = (0, 10**9 - 1, 10**9, 2**32 - 1)[number // 4 % 4]
+            yield message
+
+    camera = np.zeros((120, 160, 4), np.uint8), "bgra8"
+    stack = np.zeros((84, 84, 4), np.uint8), "8UC4"
+    with intruding(suite) as node:
+        sent = _publish(node, topics.IMAGE, black(node, *camera), 0.01)
+        sent += _publish(node, topics.OBSERVATION, black(node, *stack), 0.01)
+        return _survives(suite, node, sent)
+
+
+@case("/clock jumping back and forth, and a simulator whose time begins anew: driven on")
+def clock_jumps_back(suite: Suite) -> Figures:
+    """Nobody here believes /clock; stamps that go back are those of another simulation."""
+    with intruding(suite) as node:
+        # Nobody of ours listens, so there is nobody to wait for.
+        publisher = topics.CLOCK.publisher(node)
+        for number in range(100):
+            sec = max(0, node.stamp.sec + (-30, 30, -10_000)[number % 3])
+            publisher.publish(Clock(clock=Time(sec=sec)))
+            time.sleep(0.02)
+        node.destroy_publisher(publisher)
+        before = node.stamp
+        suite.restart_simulator()
+        figures = _survives(suite, node, 100)
+        if (node.stamp.sec, node.stamp.nanosec) >= (before.sec, before.nanosec):
+            raise NotInjected("time did not go back")
+    return figures
 
 
 @case("service calls at up to 1 kHz for 3 s: answered, and driven on")

@@ -16,7 +16,7 @@ case = DRIVING.case
 MOST_SILENCE_S = 0.65
 """The promise of 0.5 s, the tick under way, and what a busy machine adds to both."""
 
-START_S = 60.0
+START_S = 120.0
 """In which a process of the graph must be driving again on a busy machine."""
 
 

@@ -26,6 +26,7 @@ from td3_driving.reliability.simulators import SIMULATORS
 from td3_driving.reliability.suite import Suite
 from td3_driving.reliability.supervised import SUPERVISED, SupervisedTraining
 from td3_driving.reliability.training import TRAINING, Workshop
+from td3_driving.reliability.wild import WILD
 
 CASE_WITHIN_S = 600.0
 _FIRST_DOMAIN, _DOMAINS = 20, 12
@@ -51,12 +52,17 @@ def _folder(folder: Path, _: int) -> AbstractContextManager[Path]:
     return nullcontext(folder)
 
 
+def _domain(_: Path, domain: int) -> AbstractContextManager[int]:
+    return nullcontext(domain)
+
+
 GROUPS = {
     "driving": Group(DRIVING, Suite, shared=True),
     "commands": Group(COMMANDS, Suite, shared=True),
     "simulators": Group(SIMULATORS, Suite, shared=True),
     "training": Group(TRAINING, Workshop, shared=False),
     "supervised": Group(SUPERVISED, SupervisedTraining, shared=True),
+    "wild": Group(WILD, _domain, shared=True),
     "files": Group(FILES, _folder, shared=False),
     "disks": Group(DISKS, _folder, shared=False),
     "learner": Group(LEARNER, _folder, shared=False),

@@ -66,7 +66,8 @@ class Suite:
         )
         given = {"simulator": "carla", "port": str(self.port), "map": MAP}
         given |= {"params_file": str(extra), **(arguments or {})}
-        plan = make_plan(mode, {**defaults(mode), **given}, "now")
+        # A name of its own: an agent that is started again goes on with its run.
+        plan = make_plan(mode, {**defaults(mode), **given}, "now", str(folder))
         self.namespace = plan.namespace
         self._environment |= plan.environment
         supervisor = (plan.supervisor,) if plan.supervisor and not autostart else ()

@@ -15,7 +15,7 @@ from td3_driving.nodes.supervisor import SupervisorParameters
 from td3_driving.reliability.case import Figures, Register, require, until
 from td3_driving.reliability.commands import listening
 from td3_driving.reliability.suite import Suite
-from td3_driving.reliability.training import Counter, require_ledger
+from td3_driving.reliability.training import ACTION_REPEAT, Counter, require_ledger
 
 SUPERVISED = Register()
 case = SUPERVISED.case
@@ -51,6 +51,7 @@ class SupervisedTraining(Suite):
         arguments = {"run_dir": str(self.run), "seed": "1"}
         super().__init__(folder, domain, "train", arguments, parameters, autostart=False)
         self.starts = dict.fromkeys(self.nodes, 0)
+        self._ticks_at_kill = 0
         self._stopping = threading.Event()
         self._respawning = threading.Thread(target=self._respawn, daemon=True)
         self._context = ExitStack()
@@ -71,6 +72,16 @@ class SupervisedTraining(Suite):
         """As Suite.start, and counts."""
         self.starts[name] += 1
         super().start(name)
+
+    def kill(self, name: str) -> float:
+        """As Suite.kill, and notes what had been driven."""
+        killed_s = super().kill(name)
+        self._ticks_at_kill = self.counter.ticks
+        return killed_s
+
+    def driven_since(self, saved: Saved) -> int:
+        """Decisions that were driven until the last kill, and are not in a checkpoint."""
+        return self._ticks_at_kill // ACTION_REPEAT - int(saved.extra["decisions"])
 
     def make_crash(self, name: str) -> None:
         """From now on the node's process crashes whenever it is configured."""
@@ -160,6 +171,13 @@ def kill_perception_while_training(suite: SupervisedTraining) -> Figures:
 def kill_carla_bridge_while_training(suite: SupervisedTraining) -> Figures:
     """The simulator's client; its vehicle is cleared away by the next one."""
     return _killed_beside_the_agent(suite, "carla_bridge")
+
+
+@case("SIGKILL of the agent under the supervisor while training: the next resumes, and trains on")
+def kill_td3_agent_while_training(suite: SupervisedTraining) -> Figures:
+    """The learner: what it did after its newest checkpoint is lost."""
+    before, after, resume_s = _killed(suite, "td3_agent")
+    return {"resume_s": resume_s, "lost": suite.driven_since(before)}
 
 
 @case("a node that crashes at configure, again and again: given up within the limits, and told why")
