@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -75,6 +76,31 @@ def test_curves_are_by_variant_seed_and_candidate() -> None:
     assert found["separate"]["learner"] == [[40.0, 80.0], [20.0, 40.0]]
     assert found["separate"]["final_pct"] == [80.0, 90.0]
     assert found["shared_critic"]["averaged"] == [[10.0, 20.0]]
+
+
+def test_a_stopped_run_is_drawn_as_far_as_it_came_and_run_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored = [
+        {"progress": 0.5, "candidate": name, "completion_pct": value}
+        for name, value in (("learner", 12.0), ("averaged", 34.0))
+    ]
+    told = {"interrupted": True, "updates_per_s": 2.0}
+    asked = []
+
+    def stopped(config, **options):
+        asked.append(config)
+        return SimpleNamespace(figures=told, selections=scored)
+
+    monkeypatch.setattr(ablation, "pretrain", stopped)
+    arguments = [*ARGUMENTS, "--variants", "shared_critic", "--out", str(tmp_path)]
+    assert main([*arguments, "--draw"]) == 1
+    assert main(arguments) == main(arguments) == 130
+    assert len(asked) == 2
+    capsys.readouterr()
+    assert main([*arguments, "--draw", "--json"]) == 0
+    (curve,) = json.loads(capsys.readouterr().out)["curves"].values()
+    assert (curve["steps"], curve["learner"], curve["final_pct"]) == ([80], [[12.0]], [34.0])
 
 
 def test_float16_differs_from_separate_in_precision_alone() -> None:

@@ -72,7 +72,8 @@ def one_run(
     """Runs it, or reads it if it is there.
 
     Returns:
-        variant, seed, settings, figures and the selections of Pretraining; None if it was stopped.
+        variant, seed, settings, figures and the selections of Pretraining; None if it was stopped,
+        and its part is there to be drawn.
 
     Raises:
         ValueError: the folder holds that run with other settings.
@@ -89,16 +90,33 @@ def one_run(
     stop = _Stop()
     result = pretrain(settings.config(variant, seed, threads), stop=stop, tell=_tell(file.stem))
     stop.close()
-    if result.figures["interrupted"]:
-        return None
     record = {
         "variant": variant, "seed": seed, "settings": wanted,
         "figures": result.figures, "selections": result.selections,
     }  # fmt: skip
+    part = file.with_suffix(".part.json")
     temporary = file.with_suffix(".writing")
     temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
+    if result.figures["interrupted"]:
+        temporary.replace(part)
+        return None
     temporary.replace(file)
+    part.unlink(missing_ok=True)
     return record
+
+
+def kept(
+    settings: Settings, variants: Sequence[str], seeds: Sequence[int], folder: Path
+) -> list[dict[str, Any]]:
+    """The runs of these settings that are there, stopped ones as far as they were scored."""
+    wanted, records = asdict(settings), []
+    for name in (f"{variant}-seed{seed}" for seed in seeds for variant in variants):
+        files = (folder / f"{name}.json", folder / f"{name}.part.json")
+        file = next((file for file in files if file.exists()), None)
+        record = json.loads(file.read_text()) if file is not None else {}
+        if record.get("settings") == wanted and record["selections"]:
+            records.append(record)
+    return records
 
 
 def curves(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -156,15 +174,16 @@ def run(chosen: argparse.Namespace) -> int:
     settings = Settings(chosen.task, chosen.steps, chosen.worlds, chosen.device, changes)
     folder: Path = chosen.out
     folder.mkdir(parents=True, exist_ok=True)
-    runs: list[dict[str, Any]] = []
     # Seed by seed, so that what is there after a stop compares like with like.
-    for seed in chosen.seeds:
+    for seed in () if chosen.draw else chosen.seeds:
         for variant in chosen.variants:
-            record = one_run(settings, variant, seed, folder, chosen.threads)
-            if record is None:
+            if one_run(settings, variant, seed, folder, chosen.threads) is None:
                 print("stopped; the same command goes on with the next run", file=sys.stderr)
                 return 130
-            runs.append(record)
+    runs = kept(settings, chosen.variants, chosen.seeds, folder)
+    if not runs:
+        print(f"no run of these settings was scored in {folder}", file=sys.stderr)
+        return 1
     found = curves(runs)
     seeds = list(chosen.seeds)
     result = {"settings": asdict(settings), "seeds": seeds, "curves": found}

@@ -120,6 +120,9 @@ def add_bench(commands: Commands) -> None:
     ablation.add_argument(
         "--out", type=Path, default=Path("runs/ablation"), help="folder (default: runs/ablation)"
     )
+    ablation.add_argument(
+        "--draw", action="store_true", help="train nothing, draw what is there, stopped runs too"
+    )
     ablation.add_argument("--json", action="store_true", help="print the curves as JSON")
     learning = add_command(
         subjects, "learning", "bench.learning", "learning curves on the driving environment",
