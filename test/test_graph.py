@@ -23,6 +23,7 @@ from td3_driving.cli.graph import Graph, Simulator
 from td3_driving.cli.main import main
 from td3_driving.evaluation.curve import read_metrics
 from td3_driving.learning import checkpoint
+from td3_driving.nodes.td3_agent import TD3AgentNode
 from td3_driving.ros import topics
 from td3_driving.ros.claim import Claim
 
@@ -49,7 +50,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 def last_line(process: subprocess.Popen[str]) -> dict[str, Any]:
     """The object on a command's last line, after it has ended well."""
-    said, _ = process.communicate(timeout=100)
+    said, _ = process.communicate(timeout=250)
     assert process.returncode == 0
     return json.loads(said.splitlines()[-1])
 
@@ -93,8 +94,16 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A first episode that can't start is given up soon, but not before the bridge has answered."""
-    monkeypatch.setattr(Graph, "START_WITHIN_S", 8.0)
+    """A first episode that can't start is given up as soon as the bridge has said why."""
+    refused_because = TD3AgentNode.refused_because.fget
+
+    def said(node: TD3AgentNode) -> str:
+        why = refused_because(node)
+        # Nobody there yet, or there and not connected yet.
+        return "" if why.endswith(" yet") or "not connected yet" in why else why
+
+    monkeypatch.setattr(TD3AgentNode, "refused_because", property(said))
+    monkeypatch.setattr(Graph, "START_WITHIN_S", 0.0)
 
 
 @pytest.fixture
