@@ -82,9 +82,12 @@ def test_what_never_comes_is_a_broken_promise_in_time() -> None:
     assert time.monotonic() - begun_s >= 0.05
 
 
-def test_the_watch_tells_the_first_full_brake_after_a_moment_and_driving() -> None:
+def test_the_watch_tells_the_first_full_brake_after_a_moment_and_driving(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     watch = Watch(port=1)
-    now_s = time.monotonic()
+    now_s = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
     watch._samples += [Sample(now_s - 2.0 + i * 0.05, i, 0.5, 0.0, 0.0, 8.0) for i in range(20)]
     watch._samples.append(Sample(now_s - 0.9, 21, 0.0, 0.1, 1.0, 7.0))
     assert watch.braked_after(now_s - 1.5) == pytest.approx(0.6)
