@@ -135,7 +135,7 @@ def test_the_command_scores_a_node_that_is_killed_while_it_drives(tmp_path: Path
     out = tmp_path / "score.json"
     command = [sys.executable, "-m", "td3_driving.cli.main", "faults", "--out", str(out)]
     command += ["--only", "kill-control"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
     score = json.loads(out.read_text())
     (case,) = score["cases"]
     assert ended.returncode == (0 if case["passed"] else 1)
