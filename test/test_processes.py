@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,20 +18,31 @@ import pytest
 import rclpy
 import yaml
 from ament_index_python.packages import get_package_prefix
+from lifecycle_msgs.msg import TransitionEvent
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from visualization_msgs.msg import MarkerArray
 
+from td3_driving.evaluation.curve import read_metrics
 from td3_driving.launching.arguments import defaults
 from td3_driving.launching.plan import NODES, Plan, make_plan
+from td3_driving.learning import checkpoint
 from td3_driving.ros import topics
 from td3_driving.ros.middleware import middleware_environment
 
 DOMAIN = 1 + os.getpid() % 20
 STEPS = 300
 MAP = "LiteCircuit_1"
-TINY = {"batch_size": 8, "learning_starts": 16, "selections": 0, "episodes_per_map": 1000}
+PARAMETERS = {
+    "td3_agent": {
+        "batch_size": 8, "learning_starts": 16, "selections": 0, "episodes_per_map": 1000,
+        "checkpoint_minutes": 0.01,
+    },
+    "supervisor": {"restarts": 1000},
+}  # fmt: skip
+KILLED = ("control", "perception", "td3_agent", "carla_bridge")
+"""In this order, each while the training goes on."""
 INTERFACES = Path(__file__).parents[1] / "docs" / "interfaces.md"
 FRAMELESS = {
     topics.CLOCK.name, topics.DIAGNOSTICS.name, topics.HEARTBEAT.name, topics.STEERING_VALUES.name,
@@ -49,9 +60,11 @@ class Processes:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.by_name: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, list[str]] = {}
 
     def start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
-        with (self.folder / f"{name}.log").open("wb") as log:
+        self._commands[name] = command
+        with (self.folder / f"{name}.log").open("ab") as log:
             self.by_name[name] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         return self.by_name[name]
 
@@ -67,6 +80,13 @@ class Processes:
         ready = re.search(rb"ready port=(\d+)", server.stdout.readline())
         assert ready is not None, "carla-lite did not start; its message is above"
         return int(ready[1])
+
+    def kill_and_respawn(self, name: str) -> None:
+        """As launch does for a node that ends badly."""
+        with self.by_name[name] as process:
+            assert process.poll() is None, self.log(name)
+            process.kill()
+        self.start(name, self._commands[name])
 
     def interrupt(self, name: str) -> int:
         """The exit code after SIGINT."""
@@ -111,7 +131,16 @@ class Witness(Node):
         self.seen: dict[str, dict[str, Any]] = {topic.name: {} for topic in topics.TOPICS}
         for topic in topics.TOPICS:
             topic.subscription(self, self.heard[topic.name].append)
+        self.rests = 0
+        self.create_subscription(
+            TransitionEvent, "carla_bridge/transition_event", self.on_transition, 10
+        )
         self.create_timer(0.2, self.look)
+
+    def on_transition(self, event: TransitionEvent) -> None:
+        """The bridge brakes when it is deactivated."""
+        before, after = event.start_state.label, event.goal_state.label
+        self.rests += (before, after) == ("deactivating", "inactive")
 
     def look(self) -> None:
         for name, by_node in self.seen.items():
@@ -122,12 +151,17 @@ class Witness(Node):
 
 
 class Session(NamedTuple):
-    """A training that is over: what was heard of it, and how its processes ended."""
+    """A training that is over: what was heard of it, and how its processes ended.
+
+    Attributes:
+        rests: How often the bridge had come to rest after each kill, until the training went on.
+    """
 
     witness: Witness
     exit_codes: dict[str, int]
     left_in_simulator: list[str]
     run_dir: Path
+    rests: list[int]
 
 
 @pytest.fixture(scope="module")
@@ -147,27 +181,50 @@ def session(tmp_path_factory: pytest.TempPathFactory, in_domain: None) -> Iterat
         for place in world.get_map().get_spawn_points()[1::2]:
             assert world.try_spawn_actor(blueprint, place) is not None
         (folder / "tiny.yaml").write_text(yaml.safe_dump(
-            {"/**/td3_agent": {"ros__parameters": TINY}}
+            {f"/**/{node}": {"ros__parameters": values} for node, values in PARAMETERS.items()}
         ))  # fmt: skip
         given = {"simulator": "carla", "port": str(port), "map": MAP, "steps": str(STEPS)}
         given |= {"run_dir": str(folder / "run"), "params_file": str(folder / "tiny.yaml")}
-        plan = make_plan("train", {**defaults("train"), **given}, "now")
+        plan = make_plan("train", {**defaults("train"), **given}, "now", launch="this one")
         start_nodes(processes, plan)
-        agent, end = processes.by_name["td3_agent"], time.monotonic() + 60.0
-        while agent.poll() is None:
-            executor.spin_once(timeout_sec=0.1)
-            assert time.monotonic() < end, processes.log("td3_agent")
+
+        def until(done: Callable[[], bool]) -> None:
+            end = time.monotonic() + 150.0
+            while not done():
+                executor.spin_once(timeout_sec=0.1)
+                assert time.monotonic() < end, processes.log("td3_agent")
+                assert processes.by_name["supervisor"].poll() is None, processes.log("supervisor")
+
+        rests: list[int] = []
+        for name in KILLED:
+            told = len(witness.heard["episode"])
+            until(lambda: len(witness.heard["episode"]) > told + 10)  # noqa: B023
+            if name == "td3_agent":  # so that it has saved what became of the others
+                known = newest_number(folder / "run")
+                until(lambda: newest_number(folder / "run") > known)  # noqa: B023
+            processes.kill_and_respawn(name)
+            if name != "carla_bridge":
+                until(lambda: witness.rests > len(rests))
+                rests.append(witness.rests)
+        agent = processes.by_name["td3_agent"]
+        until(lambda: agent.poll() is not None)
         codes = {"td3_agent": agent.wait()}
         for name in ("supervisor", "control", "perception", "carla_bridge"):
             codes[name] = processes.interrupt(name)
         world.wait_for_tick(5.0)
         left = [a.type_id for a in world.get_actors() if is_ours(a)]
         codes["carla-lite"] = processes.interrupt("carla-lite")
-        yield Session(witness, codes, left, folder / "run")
+        yield Session(witness, codes, left, folder / "run", rests)
     finally:
         processes.kill()
         executor.shutdown()
         rclpy.shutdown(context=context)
+
+
+def newest_number(run_dir: Path) -> int:
+    """Of the newest checkpoint; 0 for none."""
+    names = (path.name for path in (run_dir / "checkpoints").glob("checkpoint-*"))
+    return max((int(name.removeprefix("checkpoint-")) for name in names), default=0)
 
 
 def is_ours(actor: carla.Actor) -> bool:
@@ -186,7 +243,8 @@ def stated() -> dict[str, tuple[str, str]]:
     return table
 
 
-def test_a_training_in_processes_runs_its_steps_and_all_end_with_exit_code_0(
+@pytest.mark.timeout(400)  # with the session, on a machine that has much else to do
+def test_a_training_whose_nodes_are_killed_runs_its_steps_and_all_end_with_exit_code_0(
     session: Session,
 ) -> None:
     assert session.exit_codes == dict.fromkeys(session.exit_codes, 0)
@@ -195,6 +253,18 @@ def test_a_training_in_processes_runs_its_steps_and_all_end_with_exit_code_0(
     assert summary["steps"] == STEPS
     assert summary["updates"] > 0
     assert session.left_in_simulator == []
+
+
+def test_the_bridge_brakes_and_episodes_are_cut_off_when_a_node_is_killed(session: Session) -> None:
+    assert len(session.rests) == 3
+    ended = [line["ended_by"] for line in read_metrics(session.run_dir / "metrics.jsonl")]
+    assert ended.count("fault") >= 3  # of control, perception and the bridge
+    saved = checkpoint.newest(session.run_dir / "checkpoints")
+    assert saved is not None and not saved.passed_over
+    ledger, replay = saved.extra["ledger"], saved.state["replay"]
+    assert ledger["dropped"]["fault"] >= 1
+    dropped = sum(ledger["dropped"].values())
+    assert ledger["produced"] == replay["transitions"] + dropped + replay["open"]
 
 
 @pytest.mark.parametrize("topic", topics.TOPICS, ids=lambda topic: topic.name)
