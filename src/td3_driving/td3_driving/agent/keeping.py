@@ -44,7 +44,9 @@ class LearnerKeeper:
         self._newest = agent.policy()
         self._memory: dict[str, Tensor] = {}
         self._acting_memory: dict[str, Tensor] = {}
-        acting.state_dict(self._acting_memory)  # so that the first save need not ask for memory
+        # So that the first save need not ask for memory, but for the optimisers' moments.
+        acting.state_dict(self._acting_memory)
+        agent.state_dict(self._memory)
         self._writer: CheckpointWriter | None = None
 
     @property
