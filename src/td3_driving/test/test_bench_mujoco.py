@@ -101,6 +101,19 @@ def test_the_summary_has_last_and_best_over_the_seeds_as_far_as_all_have_come(tm
     assert mujoco.draw(tmp_path, 300).read_bytes().startswith(b"\x89PNG")
 
 
+def test_learners_are_compared_at_the_last_step_that_all_have_come_to(tmp_path):
+    fake(tmp_path, QUICK, [1.0, 5.0, 3.0])
+    fake(tmp_path, replace(QUICK, learner="sb3"), [2.0, 4.0])
+    fake(tmp_path, replace(QUICK, env="Hopper-v5"), [8.0])
+    rows = mujoco.summary(tmp_path, 300)
+    even = {(row["env"], row["learner"]): (row["even_step"], row["even"]) for row in rows}
+    assert even == {
+        ("Hopper-v5", "ours"): (100, 8.0),
+        (QUICK.env, "ours"): (200, 5.0),
+        (QUICK.env, "sb3"): (200, 4.0),
+    }
+
+
 def test_a_line_that_a_crash_cut_off_is_left_out(tmp_path):
     fake(tmp_path, QUICK, [1.0, 2.0, 3.0])
     file = tmp_path / f"{QUICK.name}.jsonl"

@@ -118,10 +118,14 @@ def curves(folder: Path, steps: int | None = None) -> Curves:
 def summary(folder: Path, steps: int) -> list[dict[str, Any]]:
     """A row per task and learner: the last and the best mean return, over the seeds.
 
-    `best` is the highest mean over the seeds of one evaluation, as the paper's table has it.
+    `best` is the highest mean over the seeds of one evaluation, as the paper's table has it. `even`
+    is the mean at `even_step`, the last that all learners and seeds of the task have come to: where
+    some were stopped, that is what may be compared.
     """
     rows = []
     for env, by_learner in curves(folder, steps).items():
+        every = [points for by_seed in by_learner.values() for points in by_seed.values()]
+        even_step = min(points[-1][0] for points in every)
         for learner, by_seed in by_learner.items():
             means = {at: mean for at, mean, _ in mean_and_deviation(by_seed.values())}
             last = [points[-1][1] for points in by_seed.values()]
@@ -134,6 +138,8 @@ def summary(folder: Path, steps: int) -> list[dict[str, Any]]:
                     "last": round(statistics.fmean(last), 1),
                     "last_deviation": round(_deviation(last), 1),
                     "best": round(max(means.values()), 1),
+                    "even_step": even_step,
+                    "even": round(means[even_step], 1),
                     "cpu_ms_per_step": round(_cpu_ms_per_step(folder, env, learner, steps), 2),
                     "paper": PAPER.get(env),
                 }
@@ -217,12 +223,12 @@ def run(chosen: argparse.Namespace) -> int:
         return code
     print(
         f"{'task':<22}{'learner':<9}{'seeds':>6}{'last':>10}{'+-':>9}{'best':>10}{'paper':>10}"
-        f"{'CPU ms/step':>13}"
+        f"{'even':>10}{'at step':>9}{'CPU ms/step':>13}"
     )
     for row in rows:
         print(
             f"{row['env']:<22}{row['learner']:<9}{len(row['seeds']):>6}{row['last']:>10.1f}"
             f"{row['last_deviation']:>9.1f}{row['best']:>10.1f}{row['paper'] or '-':>10}"
-            f"{row['cpu_ms_per_step']:>13.2f}"
+            f"{row['even']:>10.1f}{row['even_step']:>9}{row['cpu_ms_per_step']:>13.2f}"
         )
     return code
