@@ -179,7 +179,8 @@ class Suite:
         program = Path(get_package_prefix("td3_driving")) / "lib" / "td3_driving" / name
         command = [str(program), "--ros-args", "-r", f"__ns:={self.namespace}"]
         if self._autostart:
-            command += ["-p", "autostart:=true"]
+            # Not by -p: what it names first, /**, would come before all files, and yield to them.
+            sources = (*sources, {"autostart": True})
         for number, source in enumerate(sources):
             if not isinstance(source, str):
                 file = self.folder / f"{name}-{number}.yaml"

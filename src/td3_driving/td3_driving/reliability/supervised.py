@@ -176,7 +176,7 @@ def kill_carla_bridge_while_training(suite: SupervisedTraining) -> Figures:
 @case("SIGKILL of the agent under the supervisor while training: the next resumes, and trains on")
 def kill_td3_agent_while_training(suite: SupervisedTraining) -> Figures:
     """The learner: what it did after its newest checkpoint is lost."""
-    before, after, resume_s = _killed(suite, "td3_agent")
+    before, _, resume_s = _killed(suite, "td3_agent")
     return {"resume_s": resume_s, "lost": suite.driven_since(before)}
 
 
