@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from td3_driving.bench import learning
+from td3_driving.bench import runs
 from td3_driving.bench.driving_run import LEARNERS, Run, evaluate, record
+from td3_driving.bench.learning import MODULE
 from td3_driving.cli.main import main
 from td3_driving.environment.driving import DrivingEnv
 
@@ -39,17 +40,10 @@ def test_every_learner_writes_its_scores_as_they_come(folder: Path) -> None:
             assert score["mean"] == pytest.approx(np.mean(score["completions"]), abs=0.01)
 
 
-def test_our_run_is_the_same_every_time(folder: Path, tmp_path: Path) -> None:
-    def scores(file: Path) -> list[list[float]]:
-        return [json.loads(line)["completions"] for line in file.read_text().splitlines()[1:]]
-
-    assert scores(record(tiny("ours"), tmp_path)) == scores(folder / f"{tiny('ours').name}.jsonl")
-
-
 def test_what_is_finished_is_not_run_again_and_all_curves_are_in_one_plot(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(learning, "record", lambda run, folder: pytest.fail(f"{run} ran again"))
+    monkeypatch.setattr(runs, "_start", lambda *run: pytest.fail(f"{run} ran again"))
     sizes = ["--steps", "24", "--every", "12", "--episodes", "1", "--batch", "2", "--seeds", "0"]
     assert main(["bench", "learning", *sizes, "--json", "--out", str(folder)]) == 0
     out, err = capsys.readouterr()
@@ -61,8 +55,16 @@ def test_what_is_finished_is_not_run_again_and_all_curves_are_in_one_plot(
     assert picture.startswith(b"\x89PNG")
     torn = folder / f"{tiny('ours', 1).name}.jsonl"
     torn.write_text((folder / f"{tiny('ours').name}.jsonl").read_text()[:-9])
-    assert not learning.finished(tiny("ours", 1), folder)
+    assert not runs.finished(tiny("ours", 1), folder)
     torn.unlink()
+
+
+def test_our_run_is_the_same_in_a_process_of_its_own(tmp_path: Path, folder: Path) -> None:
+    runs.run_all(MODULE, [tiny("ours")], tmp_path, jobs=1)
+    (again,) = tmp_path.glob("*.jsonl")
+    first = folder / again.name
+    scores = [[line["completions"] for line in runs.read(file)[1]] for file in (again, first)]
+    assert scores[0] == scores[1] and len(scores[0]) == 2
 
 
 def test_stable_baselines_drives_at_its_defaults_or_with_our_settings() -> None:

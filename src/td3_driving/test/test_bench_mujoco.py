@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from td3_driving.bench import mujoco, mujoco_run
+from td3_driving.bench import mujoco, mujoco_run, runs
 from td3_driving.bench.mujoco_run import Run, make_env, record
 from td3_driving.learning.fast import CycleUpdates
 
@@ -28,7 +28,7 @@ def test_a_run_writes_what_it_is_and_a_line_for_each_evaluation(tmp_path, learne
         assert len(score["returns"]) == 2
         assert score["mean"] == pytest.approx(np.mean(score["returns"]))
         assert all(value >= 1.0 for value in score["returns"])  # a point for each step upright
-    assert mujoco.finished(run, tmp_path)
+    assert runs.finished(run, tmp_path)
 
 
 def test_the_same_run_has_the_same_scores(tmp_path):
@@ -78,7 +78,7 @@ def test_what_is_finished_is_not_run_again_and_what_is_not_is(tmp_path):
     fake(tmp_path, done, [1.0, 2.0, 3.0])
     fake(tmp_path, left, [1.0, 2.0])
     kept = (tmp_path / f"{done.name}.jsonl").read_text()
-    mujoco.run_all([done, left], tmp_path, jobs=2)
+    runs.run_all(mujoco.MODULE, [done, left], tmp_path, jobs=2)
     assert (tmp_path / f"{done.name}.jsonl").read_text() == kept
     _, *scores = written(tmp_path / f"{left.name}.jsonl")
     assert [score["step"] for score in scores] == [100, 200, 300]
@@ -87,8 +87,8 @@ def test_what_is_finished_is_not_run_again_and_what_is_not_is(tmp_path):
 def test_a_run_that_fails_is_named(tmp_path):
     wrong = replace(QUICK, env="NoSuchTask-v5")
     with pytest.raises(RuntimeError, match=wrong.name):
-        mujoco.run_all([wrong], tmp_path, jobs=1)
-    assert not mujoco.finished(wrong, tmp_path)
+        runs.run_all(mujoco.MODULE, [wrong], tmp_path, jobs=1)
+    assert not runs.finished(wrong, tmp_path)
 
 
 def test_the_summary_has_last_and_best_over_the_seeds_as_far_as_all_have_come(tmp_path):
@@ -118,8 +118,8 @@ def test_a_line_that_a_crash_cut_off_is_left_out(tmp_path):
     fake(tmp_path, QUICK, [1.0, 2.0, 3.0])
     file = tmp_path / f"{QUICK.name}.jsonl"
     file.write_text(file.read_text()[:-10])
-    assert [score["step"] for score in mujoco.read(file)[1]] == [100, 200]
-    assert not mujoco.finished(QUICK, tmp_path)
+    assert [score["step"] for score in runs.read(file)[1]] == [100, 200]
+    assert not runs.finished(QUICK, tmp_path)
 
 
 def test_the_command_prints_the_summary_as_json(tmp_path, capsys):

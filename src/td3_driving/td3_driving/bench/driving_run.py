@@ -7,19 +7,17 @@ that nobody trains on. A step is one decision, two ticks of the task's world.
 from __future__ import annotations
 
 import json
-import os
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 
 from td3_driving.agent.drivers import RandomDriver
+from td3_driving.agent.learner import NOISE_ENDS_AT, td3_config
 from td3_driving.agent.parameters import AgentParameters
-from td3_driving.agent.trainer import NOISE_ENDS_AT, td3_config
+from td3_driving.bench.runs import Scores, write
 from td3_driving.driving.episodes import MAP_SPLIT
 from td3_driving.environment.driving import TRAINING_MAPS, DrivingEnv
 from td3_driving.learning.noise import GaussianNoise, LinearSchedule
@@ -35,8 +33,6 @@ MEMORY = 1_000_000
 
 Observation = dict[str, np.ndarray]
 Act = Callable[[Observation], np.ndarray]
-Scores = Iterator[tuple[int, list[float]]]
-"""Steps done, and the completions of an evaluation in percent."""
 
 
 @dataclass(frozen=True)
@@ -85,29 +81,9 @@ class Run:
 
 
 def record(run: Run, folder: Path) -> Path:
-    """Trains and writes one JSON line per evaluation as it comes, after one that says what runs.
-
-    A file of an interrupted run is written anew.
-    """
-    file = folder / f"{run.name}.jsonl"
-    torch.set_num_threads(1)
+    """Trains, and writes its file."""
     learn = {"ours": _train_ours, "sb3": _train_sb3, "sb3-tuned": _train_sb3}[run.learner]
-    begun, cpu = time.perf_counter(), time.process_time()
-    with file.open("w") as stream:
-
-        def write(values: dict[str, Any]) -> None:
-            stream.write(json.dumps(values, allow_nan=False) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-
-        write({**asdict(run), "torch": torch.__version__})
-        for step, completions in learn(run):
-            line: dict[str, Any] = {"step": step, "completions": np.round(completions, 2).tolist()}
-            line["mean"] = round(float(np.mean(completions)), 3)
-            line["seconds"] = round(time.perf_counter() - begun, 2)
-            line["cpu_s"] = round(time.process_time() - cpu, 2)
-            write(line)
-    return file
+    return write(run, folder, "completions", learn(run))
 
 
 def evaluate(act: Act, env: DrivingEnv, episodes: int) -> list[float]:
@@ -202,3 +178,7 @@ def _environments(run: Run) -> tuple[DrivingEnv, DrivingEnv]:
     return DrivingEnv(run.task, map_seeds=TRAINING_MAPS), DrivingEnv(
         run.task, map_seeds=SELECTION_MAPS
     )
+
+
+if __name__ == "__main__":
+    record(Run(**json.loads(sys.argv[1])), Path(sys.argv[2]))

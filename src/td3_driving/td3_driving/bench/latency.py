@@ -28,8 +28,8 @@ import torch
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 
+from td3_driving.agent.learner import td3_config
 from td3_driving.agent.parameters import AgentParameters
-from td3_driving.agent.trainer import td3_config
 from td3_driving.bench.learner import filled_replay
 from td3_driving.bench.straight_road import StraightRoad
 from td3_driving.learning.fast import make_updates

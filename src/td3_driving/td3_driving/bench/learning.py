@@ -1,55 +1,25 @@
 """How driving is learned: our TD3 beside stable-baselines3's, on the same steps of one environment.
 
-Each run of a learner and a seed has a process and a file of JSON lines of its own; what is finished
-is not run again.
+What is finished is not run again (bench/runs.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import os
-import signal
 import statistics
 import sys
 from collections import defaultdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from td3_driving.bench.driving_run import LEARNERS, Run, record
-from td3_driving.bench.mujoco import mean_and_deviation, read
+from td3_driving.bench.driving_run import LEARNERS, Run
+from td3_driving.bench.mujoco import mean_and_deviation
+from td3_driving.bench.runs import finish, read
 from td3_driving.driving.tasks import load_task
 
+MODULE = "td3_driving.bench.driving_run"
 LABELS = {"ours": "td3_driving", "sb3": "SB3, its defaults", "sb3-tuned": "SB3, our settings"}
-
-
-def finished(run: Run, folder: Path) -> bool:
-    """Whether the run's last evaluation is on disk."""
-    file = folder / f"{run.name}.jsonl"
-    if not file.exists():
-        return False
-    _, scores = read(file)
-    return bool(scores) and scores[-1]["step"] > run.steps - run.every
-
-
-def run_all(runs: list[Run], folder: Path, jobs: int) -> None:
-    """Does the runs that are not finished, in that many processes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    left = [run for run in runs if not finished(run, folder)]
-    print(f"{len(left)} of {len(runs)} runs to do, {jobs} at a time", file=sys.stderr)
-    os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    # Spawned, not forked: CUDA and torch's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(jobs, initializer=_ignore_interrupts, maxtasksperchild=1) as pool:
-        for done, file in enumerate(pool.imap_unordered(partial(record, folder=folder), left), 1):
-            print(f"{done} of {len(left)}: {file.name} is done", file=sys.stderr)
-
-
-def _ignore_interrupts() -> None:
-    # Ctrl-C reaches every process of the terminal; the parent ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def curves(folder: Path, task: str, steps: int) -> dict[str, dict[int, list[tuple[int, float]]]]:
@@ -110,7 +80,7 @@ def draw(folder: Path, task: str, steps: int) -> Path:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Runs the benchmark; returns the exit code: 130 if it was interrupted."""
+    """Runs the benchmark; returns the exit code: 1 if a run failed, 130 if it was interrupted."""
     learners = ["ours"]
     if chosen.against == "sb3":
         learners = list(LEARNERS)
@@ -124,15 +94,7 @@ def run(chosen: argparse.Namespace) -> int:
         for seed in chosen.seeds
         for learner in learners
     ]  # fmt: skip
-    code = 0
-    try:
-        run_all(runs, chosen.out, chosen.jobs)
-    except KeyboardInterrupt:
-        print(
-            "interrupted; what is finished stays, the same command goes on with the rest",
-            file=sys.stderr,
-        )
-        code = 130
+    code = finish(MODULE, runs, chosen.out, chosen.jobs)
     rows = summary(chosen.out, task, chosen.steps)
     if rows:
         print(f"curves: {draw(chosen.out, task, chosen.steps)}", file=sys.stderr)

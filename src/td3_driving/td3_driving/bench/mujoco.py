@@ -1,25 +1,23 @@
 """TD3 over vectors on Gymnasium's MuJoCo tasks: ours beside stable-baselines3's.
 
-Each run of a task, a learner and a seed has a process and a file of JSON lines of its own; what is
-finished is not run again.
+What is finished is not run again (bench/runs.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from td3_driving.bench.mujoco_run import RANDOM_STEPS, Run
+from td3_driving.bench.runs import finish, read
+
+MODULE = "td3_driving.bench.mujoco_run"
 
 ENVS = ("InvertedPendulum-v5", "Hopper-v5", "HalfCheetah-v5", "Walker2d-v5")
 PAPER = {
@@ -42,62 +40,6 @@ def plan(
         for env in envs
         for learner in learners
     ]
-
-
-def read(file: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What ran, and its evaluations; a line that a crash cut off is left out."""
-    lines = file.read_text().splitlines(keepends=True)
-    entries = [json.loads(line) for line in lines if line.endswith("\n")]
-    return (entries[0], entries[1:]) if entries else ({}, [])
-
-
-def finished(run: Run, folder: Path) -> bool:
-    """Whether the run's last evaluation is on disk."""
-    file = folder / f"{run.name}.jsonl"
-    if not file.exists():
-        return False
-    _, scores = read(file)
-    return bool(scores) and scores[-1]["step"] > run.steps - run.every
-
-
-def run_all(runs: list[Run], folder: Path, jobs: int) -> None:
-    """Does the runs that are not finished, in that many processes of one thread each.
-
-    Raises:
-        RuntimeError: some have failed, after all others are done; says which.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    left = [run for run in runs if not finished(run, folder)]
-    print(f"{len(left)} of {len(runs)} runs to do, {jobs} at a time", file=sys.stderr)
-    going: dict[Run, subprocess.Popen[bytes]] = {}
-    failed = []
-    try:
-        while left or going:
-            while left and len(going) < jobs:
-                run = left.pop(0)
-                going[run] = _start(run, folder)
-            time.sleep(0.2)
-            for run in [run for run, process in going.items() if process.poll() is not None]:
-                code = going.pop(run).returncode
-                failed += [run.name] if code else []
-                outcome = f"failed with exit code {code}" if code else "is done"
-                print(f"{run.name} {outcome}; {len(left) + len(going)} to go", file=sys.stderr)
-    finally:
-        for process in going.values():
-            process.kill()
-            process.wait()
-    if failed:
-        raise RuntimeError(f"these runs failed, see above: {', '.join(failed)}")
-
-
-def _start(run: Run, folder: Path) -> subprocess.Popen[bytes]:
-    # More threads than one for each learner would make all of them slower.
-    alone = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "td3_driving.bench.mujoco_run", json.dumps(asdict(run))]
-    # In a session of its own: Ctrl-C is the parent's, who ends the others.
-    return subprocess.Popen(
-        [*command, str(folder)], env={**os.environ, **alone}, start_new_session=True
-    )
 
 
 Curves = dict[str, dict[str, dict[int, list[tuple[int, float]]]]]
@@ -203,18 +145,8 @@ def run(chosen: argparse.Namespace) -> int:
     """Runs the benchmark; returns the exit code: 1 if a run failed, 130 if it was interrupted."""
     envs = chosen.env.split(",") if chosen.env else list(ENVS)
     learners = ["ours", "sb3"] if chosen.learner == "both" else [chosen.learner]
-    runs, code = plan(envs, learners, chosen.seeds, chosen.steps, chosen.device), 0
-    try:
-        run_all(runs, chosen.out, chosen.jobs)
-    except RuntimeError as error:
-        print(error, file=sys.stderr)
-        code = 1
-    except KeyboardInterrupt:
-        print(
-            "interrupted; what is finished stays, the same command goes on with the rest",
-            file=sys.stderr,
-        )
-        code = 130
+    runs = plan(envs, learners, chosen.seeds, chosen.steps, chosen.device)
+    code = finish(MODULE, runs, chosen.out, chosen.jobs)
     rows = summary(chosen.out, chosen.steps)
     if rows:
         print(f"curves: {draw(chosen.out, chosen.steps)}", file=sys.stderr)

@@ -7,18 +7,15 @@ random ones, and are scored by the same function.
 from __future__ import annotations
 
 import json
-import os
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import gymnasium
 import numpy as np
-import torch
 
+from td3_driving.bench.runs import Scores, write
 from td3_driving.learning.config import TD3Config
 from td3_driving.learning.fast import make_updates
 from td3_driving.learning.noise import GaussianNoise, LinearSchedule
@@ -35,9 +32,6 @@ RANDOM_STEPS = {"HalfCheetah-v5": 10_000}
 
 Act = Callable[[np.ndarray], np.ndarray]
 """Observation float64 (n,) to action float32 (m,) in [-1, 1]."""
-
-Scores = Iterator[tuple[int, list[float]]]
-"""Steps done, and the returns of an evaluation."""
 
 
 @dataclass(frozen=True)
@@ -88,28 +82,9 @@ def learner_config(observation_dim: int, action_dim: int) -> TD3Config:
 
 
 def record(run: Run, folder: Path) -> Path:
-    """Trains and writes one JSON line per evaluation as it comes, after one that says what runs.
-
-    A file of an interrupted run is written anew.
-    """
-    file = folder / f"{run.name}.jsonl"
-    # A learner of its own for each core: more threads would make all of them slower.
-    torch.set_num_threads(1)
+    """Trains, and writes its file."""
     learn = {"ours": _train_ours, "sb3": _train_sb3}[run.learner]
-    begun, cpu = time.perf_counter(), time.process_time()
-    with file.open("w") as stream:
-
-        def write(values: dict[str, Any]) -> None:
-            stream.write(json.dumps(values, allow_nan=False) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-
-        write({**asdict(run), "torch": torch.__version__, "gymnasium": gymnasium.__version__})
-        for step, returns in learn(run):
-            line = {"step": step, "returns": returns, "mean": float(np.mean(returns))}
-            line |= {"seconds": time.perf_counter() - begun, "cpu_s": time.process_time() - cpu}
-            write({name: _rounded(value) for name, value in line.items()})
-    return file
+    return write(run, folder, "returns", learn(run), gymnasium=gymnasium.__version__)
 
 
 def make_env(name: str) -> gymnasium.Env:
@@ -197,12 +172,6 @@ def _train_sb3(run: Run) -> Scores:
     for step in range(run.every, run.steps + 1, run.every):
         model.learn(run.every, reset_num_timesteps=step == run.every, log_interval=10**9)
         yield step, evaluate(act, scored_on, run.seed + 100, run.episodes)
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [round(entry, 3) for entry in value]
-    return round(value, 3) if isinstance(value, float) else value
 
 
 if __name__ == "__main__":
