@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from td3_driving.agent.learner import td3_config
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.task import driving_task, resolved
-from td3_driving.agent.trainer import OnlineTrainer, td3_config
+from td3_driving.agent.trainer import OnlineTrainer
 from td3_driving.bags.experience import Experience
 from td3_driving.bags.reader import Bag
 from td3_driving.bags.ticks import read_ticks

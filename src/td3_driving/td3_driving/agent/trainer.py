@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 from concurrent import futures
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
-import torch
 
 from td3_driving.agent.drivers import LearnedDriver, RandomDriver
-from td3_driving.agent.keeping import LearnerKeeper
+from td3_driving.agent.learner import Learner, noise_level
 from td3_driving.agent.ledger import Ledger
 from td3_driving.agent.parameters import AgentParameters
-from td3_driving.agent.task import driving_task
 from td3_driving.agent.types import Sight
-from td3_driving.driving.observation import vector_dim
 from td3_driving.learning.checkpoint import Saved
-from td3_driving.learning.config import Encoder, TD3Config
 from td3_driving.learning.errors import NonFiniteError
-from td3_driving.learning.fast import Device, Precision, choose_device, make_updates
 from td3_driving.learning.health import DeadActorDetector, RefusalCounter
 from td3_driving.learning.noise import GaussianNoise, LinearSchedule
 from td3_driving.learning.policy import Policy
@@ -32,26 +26,8 @@ from td3_driving.learning.td3 import TD3Agent
 
 T = TypeVar("T")
 
-NOISE_ENDS_AT = 0.8
-"""Share of the run after which the exploration noise has reached its end value."""
-
 TOLD_FOR = 1000
 """Decisions for which it is told that the learner was restored."""
-
-
-def td3_config(parameters: AgentParameters) -> TD3Config:
-    """The learner's configuration of an agent's parameters."""
-    return TD3Config(
-        vector_dim=vector_dim(driving_task(parameters).waypoint_count),
-        gamma=parameters.gamma,
-        tau=parameters.tau,
-        policy_delay=parameters.policy_delay,
-        actor_lr=parameters.actor_lr,
-        critic_lr=parameters.critic_lr,
-        batch_size=parameters.batch_size,
-        pretanh_l2=parameters.pretanh_l2,
-        encoder=cast(Encoder, parameters.encoder),
-    )
 
 
 class OnlineTrainer:
@@ -74,32 +50,17 @@ class OnlineTrainer:
     """
 
     def __init__(self, parameters: AgentParameters, learning_starts: int) -> None:
-        # Simulator, ROS and learner share the machine: more threads make all of them slower.
-        torch.set_num_threads(1)
         self._parameters = parameters
         self._starts = learning_starts
-        self.config = td3_config(parameters)
-        device = choose_device(cast(Device, parameters.device))
-        self.agent = TD3Agent.create(self.config, parameters.seed, device)
-        self.replay = FrameReplay(
-            parameters.replay_capacity,
-            self.config.image_shape,
-            self.config.vector_dim,
-            self.config.action_dim,
-            seed=parameters.seed,
-            n_step=parameters.n_step,
-            gamma=parameters.gamma,
-        )
-        self._learner = make_updates(self.agent, self.replay, cast(Precision, parameters.precision))
+        # It acts on the CPU: one picture is not worth a GPU's latency.
+        self._core = core = Learner.create(parameters, FrameReplay, acts_on_device=False)
+        self.agent, self.replay, self.config = core.agent, core.replay, core.agent.config
+        self._learner, self._acting = core.updates, core.acting
+        self._thread, self._keeper = core.thread, core.keeper
         self._noise = GaussianNoise(LinearSchedule(1.0, 1.0, 1), seed=parameters.seed + 1)
         self._warm_up = RandomDriver(parameters.seed + 2)
-        self._acting = self.agent.policy()  # on the CPU: one picture is not worth a GPU's latency
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="learner")
         self._update: Future[dict[str, float]] | None = None
         self._begun_at = 0
-        self._keeper = LearnerKeeper(
-            self.agent, self.replay, self._acting, self._thread, self._learner.adopt
-        )
         self._health = DeadActorDetector()
         self._refusals = RefusalCounter()
         self._restored_at = 0
@@ -146,8 +107,7 @@ class OnlineTrainer:
         if self.decisions < self._starts:
             action = self._warm_up.act(sight)
         else:
-            start, end = self._parameters.noise_start, self._parameters.noise_end
-            level = start + (end - start) * min(progress / NOISE_ENDS_AT, 1.0)
+            level = noise_level(self._parameters, progress)
             noise = (level * self._noise.sample()).astype(np.float32)
             action = self._acting.select_action(sight.observation, noise=noise)
         self.recent_actions.append(action)
@@ -210,11 +170,7 @@ class OnlineTrainer:
         self._adopt()
 
     def _train(self, upto: int | None) -> dict[str, float]:
-        started = time.perf_counter()
-        metrics = self._learner.train(self._learner.at_once, upto)
-        seconds = time.perf_counter() - started
-        metrics["time/update_ms"] = 1e3 * seconds / self._learner.at_once
-        return metrics
+        return self._core.train(self._learner.at_once, upto)
 
     def beside_updates(self, look: Callable[[], T]) -> Future[T]:
         """Looks at the learner on its own thread, between two updates; must change nothing."""

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 
 from td3_driving.agent.drivers import RandomDriver
-from td3_driving.agent.keeping import LearnerKeeper
+from td3_driving.agent.learner import Learner, noise_level
 from td3_driving.agent.parameters import AgentParameters
-from td3_driving.agent.trainer import NOISE_ENDS_AT, td3_config
 from td3_driving.fleet.board import Board
 from td3_driving.learning.errors import LearningError, NonFiniteError
-from td3_driving.learning.fast import Device, Precision, choose_device, make_updates
 from td3_driving.learning.health import DeadActorDetector, RefusalCounter
 from td3_driving.learning.policy import Policy
 from td3_driving.learning.segments import EpisodeStream, SegmentReplay
-from td3_driving.learning.td3 import TD3Agent
 
 
 class FleetLearner:
@@ -45,49 +41,28 @@ class FleetLearner:
     """
 
     def __init__(self, parameters: AgentParameters, worlds: int, compile_: bool = True) -> None:
-        # Simulator and learner share the machine: more threads make both slower.
-        torch.set_num_threads(1)
         self._parameters = parameters
-        self.config = td3_config(parameters)
-        device = choose_device(cast(Device, parameters.device))
-        self.agent = TD3Agent.create(self.config, parameters.seed, device)
-        self.replay = SegmentReplay(
-            parameters.replay_capacity,
-            self.config.image_shape,
-            self.config.vector_dim,
-            self.config.action_dim,
-            seed=parameters.seed,
-            n_step=parameters.n_step,
-            gamma=parameters.gamma,
-        )
-        self._learner = make_updates(
-            self.agent, self.replay, cast(Precision, parameters.precision), compile_
-        )
+        self._core = core = Learner.create(parameters, SegmentReplay, True, compile_)
+        self.agent, self.replay, self.config = core.agent, core.replay, core.agent.config
+        self._learner, self.acting = core.updates, core.acting
+        self._thread, self._keeper = core.thread, core.keeper
         self.streams = [EpisodeStream(self.replay) for _ in range(worlds)]
-        self.acting = Policy(self.config, self.agent.actor_cnn, self.agent.actor, device)
+        device = self.agent.device
         # Decisions don't queue up behind the updates under way.
         self._stream = torch.cuda.Stream(device, priority=-1) if device.type == "cuda" else None
         self._noise = np.random.default_rng([parameters.seed, 1])
         self._warm_up = [RandomDriver(parameters.seed * 100_003 + i) for i in range(worlds)]
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="learner")
-        self._keeper = LearnerKeeper(
-            self.agent, self.replay, self.acting, self._thread, self._learner.adopt
-        )
         self._update: Future[dict[str, float]] | None = None
         self._prepared: Future[None] = Future()
         self._prepared.set_result(None)
         self._health, self._refusals = DeadActorDetector(), RefusalCounter()
-        self.decisions = 0
+        self.decisions = self.updates = 0
+        """Updates count when they are adopted, so that no figure hangs on how threads run."""
         self._owed = 0.0
         self._learning = False
         self.metrics: dict[str, float] = {}
         self.alarm: str | None = None
         """What is wrong with the learner, for people; None if nothing is."""
-
-    @property
-    def updates(self) -> int:
-        """Updates done."""
-        return self.agent.updates
 
     @property
     def warming_up(self) -> bool:
@@ -112,8 +87,7 @@ class FleetLearner:
         if self.warming_up or not worlds:
             return np.array([self._warm_up[i].draw() for i in worlds], np.float32).reshape(-1, 2)
         self._prepared.result()
-        start, end = self._parameters.noise_start, self._parameters.noise_end
-        level = start + (end - start) * min(progress / NOISE_ENDS_AT, 1.0)
+        level = noise_level(self._parameters, progress)
         noise = level * self._noise.standard_normal((len(worlds), self.config.action_dim))
         with nullcontext() if self._stream is None else torch.cuda.stream(self._stream):
             return self.acting.select_action(board.observation(worlds), noise.astype(np.float32))
@@ -149,7 +123,7 @@ class FleetLearner:
         count = int(self._owed) // cycle * cycle
         if count:
             self._owed -= count
-            self._update = self._thread.submit(self._train, count)
+            self._update = self._thread.submit(self._core.train, count)
 
     def adopt(self) -> None:
         """Waits for the updates under way; from then on the acting policy is the newest one.
@@ -170,6 +144,8 @@ class FleetLearner:
                 ) from error
             self.alarm = str(error)
             return
+        finally:
+            self.updates = self.agent.updates
         self._refusals.accepted()
         self.alarm = self._health.update(self.metrics)
         self.acting.load_from(self.agent)
@@ -219,8 +195,3 @@ class FleetLearner:
         """Waits for the learner and for a save under way, and ends their threads."""
         self._thread.shutdown()
         self._keeper.close()
-
-    def _train(self, updates: int) -> dict[str, float]:
-        started = time.perf_counter()
-        metrics = self._learner.train(updates)
-        return {**metrics, "time/update_ms": 1e3 * (time.perf_counter() - started) / updates}

@@ -18,10 +18,10 @@ from td3_driving.agent.drivers import (
     SeenPursuitDriver,
     policy_file,
 )
+from td3_driving.agent.learner import td3_config
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.program import held_out_plan
 from td3_driving.agent.task import driving_task, resolved
-from td3_driving.agent.trainer import td3_config
 from td3_driving.agent.types import Driver
 from td3_driving.driving.episodes import MAP_SPLIT, EpisodePlan, map_seed
 from td3_driving.driving.observation import vector_dim

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from td3_driving.agent import trainer as trainer_module
+from td3_driving.agent import learner as learner_module
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.trainer import OnlineTrainer
 from td3_driving.agent.types import Sight
@@ -53,11 +53,11 @@ def make_trainer(monkeypatch: pytest.MonkeyPatch):
     """Trainers that learn in cycles, as on a GPU, but on the CPU."""
     trainers = []
 
-    def cycles(agent, replay, precision):
+    def cycles(agent, replay, precision, compile_):
         return CycleUpdates(agent, replay, precision)
 
     def make() -> OnlineTrainer:
-        monkeypatch.setattr(trainer_module, "make_updates", cycles)
+        monkeypatch.setattr(learner_module, "make_updates", cycles)
         trainers.append(OnlineTrainer(PARAMETERS, learning_starts=4))
         return trainers[-1]
 

@@ -14,9 +14,9 @@ import torch
 
 from td3_driving.agent.critic import Critic
 from td3_driving.agent.drivers import LearnedDriver
+from td3_driving.agent.learner import td3_config
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.task import driving_task
-from td3_driving.agent.trainer import td3_config
 from td3_driving.agent.types import Sight
 from td3_driving.bags.errors import BagError
 from td3_driving.bags.expectation import first_difference, write_expectation

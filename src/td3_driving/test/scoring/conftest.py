@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
+from td3_driving.agent.learner import td3_config
 from td3_driving.agent.parameters import AgentParameters
 from td3_driving.agent.task import resolved
-from td3_driving.agent.trainer import td3_config
 from td3_driving.learning.policy import Policy
 from td3_driving.learning.policy_file import save_policy
 
