@@ -6,8 +6,11 @@ which comes with an apt install of ROS 2 alone.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -282,6 +285,25 @@ def test_a_second_world_shares_neither_domain_nor_port_nor_names() -> None:
     assert "ROS_DOMAIN_ID" not in plan_of("train").environment
 
 
+def test_two_cars_in_one_world_share_its_port_and_no_name() -> None:
+    one = plan_of("train", role_name="one")
+    two = plan_of("train", role_name="two", simulator="carla")
+    assert two.simulator is None and (one.namespace, two.namespace) == ("/carla/one", "/carla/two")
+    bridges = [settings_of(plan)["carla_bridge"] for plan in (one, two)]
+    assert [bridge["role_name"] for bridge in bridges] == ["one", "two"]
+    assert bridges[0]["port"] == bridges[1]["port"]
+
+
+def test_a_training_agent_is_told_the_name_of_its_launch() -> None:
+    plan = make_plan("train", defaults("train"), "20260101-120000", "this one")
+    assert settings_of(plan)["td3_agent"]["launch"] == "this one"
+    drive = make_plan("drive", defaults("drive"), "20260101-120000", "this one")
+    assert settings_of(drive)["td3_agent"]["launch"] == ""
+    composed = {**defaults("train"), "composed": "true"}
+    command = make_plan("train", composed, "20260101-120000", "this one").composed
+    assert command is not None and "this one" not in " ".join(command.arguments)
+
+
 # --- rviz2 ---
 
 
@@ -357,8 +379,16 @@ def test_a_launched_training_ends_by_itself_and_well(
     run_dir = tmp_path / "run"
     command = ["ros2", "launch", "td3_driving", "train.launch.py", f"composed:={composed}"]
     given = [f"port:={free_port()}", "steps:=60", f"run_dir:={run_dir}"]
-    ended = subprocess.run([*command, *given], capture_output=True, text=True, timeout=90)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    with (tmp_path / "said").open("w+") as said:
+        process = subprocess.Popen(
+            [*command, *given], stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            code = process.wait(timeout=300)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # a launch that is killed leaves its nodes
+        assert code == 0, (tmp_path / "said").read_text()
     assert json.loads((run_dir / "summary.json").read_text())["steps"] == 60
 
 
