@@ -108,7 +108,6 @@ class Turns:
         """
         group = next(self._order)
         self._finish(group)
-        self._trainer.adopt()
         self._trainer.learn()
         self._start(group, progress)
 
@@ -137,6 +136,8 @@ class Turns:
     def _finish(self, group: _Group) -> None:
         """Waits for a group's turn, which is the oldest, and takes what it led to."""
         over = self._fleet.finish()
+        # Before anything is stored: the updates under way draw from what was there when they began.
+        self._trainer.adopt()
         board = self._fleet.board
         self.ticks += int(board.steps[group.deciding].sum()) - group.steps
         self._trainer.store(board, group.deciding, group.actions)
