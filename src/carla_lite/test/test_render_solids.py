@@ -344,3 +344,13 @@ def test_the_same_solids_give_the_same_picture_byte_for_byte(view: View, solids:
         raster.draw(view, static, moving, LOOK, pixels)
         pictures.append(pixels.tobytes())
     assert pictures[0] == pictures[1] == pictures[2]
+
+
+@pytest.mark.parametrize("width", [1, 3, 7, 8, 9, 17])
+def test_drawing_leaves_alone_what_lies_beyond_the_picture(width: int) -> None:
+    wall = solid((6.0, 0.0, 3.0), (1.0, 8.0, 3.0), 0.0, (60, 90, 120), Tag.BUILDING)
+    memory = np.full((2 + 4, width), 0x12345678, np.uint32)  # a row before it, three behind
+    view = make_view(size=(width, 2), rotation=(30.0, 0.0, 0.0))
+    SolidRaster(width, 2).draw(view, StaticSolids.build(wall), empty(), LOOK, memory[1:3])
+    assert (memory[1:3] >> 24 == 0xFF).all()
+    assert (memory[[0, 3, 4, 5]] == 0x12345678).all()

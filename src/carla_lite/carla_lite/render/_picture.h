@@ -8,7 +8,7 @@
 #include "_ground.h"
 #include "_sky.h"
 
-enum { NO_GROUND = -1, MOST_DETAILS = 3 * LEVELS };
+enum { NO_GROUND = -1, MOST_DETAILS = 3 * LEVELS, MOST_COLUMNS = 8192 };
 
 typedef struct {
     Detail detail[MOST_DETAILS];
@@ -72,6 +72,7 @@ typedef struct {
     int32_t to[RUN], size[RUN];
     Lens lens;
     Scratch scratch;
+    uint8_t marks[MOST_COLUMNS + 8]; /* of the row at hand: where something else is seen */
 } Waiting;
 
 /* What all pixels of a picture are drawn from. */
@@ -128,25 +129,23 @@ static void add_stretch(const Backing *b, Waiting *w, int row, int from, int to,
     }
 }
 
-/* How many places from the first on, in whole steps, have only names that are nought, or none. */
-INLINE int skip_steps(const uint32_t *names, int count, const int step, int nought)
+/* Which names are others than 0: a byte each, 255 or 0, and whole words of them. */
+CLONED static void mark_names(const uint32_t *restrict names, int width, uint8_t *restrict marks)
 {
-    int u = 0;
-    for (; u + step <= count; u += step) {
-        int found = 0;
-        for (int k = 0; k < step; k++) found |= (names[u + k] == 0) == nought;
-        if (found) break;
-    }
-    return u;
+    for (int i = 0; i < width; i++) marks[i] = names[i] ? 255 : 0;
 }
 
-/* The first place from `u` on at which names are nought, or at which they are not. */
-CLONED static int next_change(const uint32_t *names, int u, int width, int nought)
+/* The first place from `u` on that is marked, or that is not; `width` if none is. */
+static int next_change(const uint8_t *marks, int u, int width, int marked)
 {
-    u += skip_steps(names + u, width - u, 64, nought);
-    u += skip_steps(names + u, width - u, 8, nought);
-    while (u < width && (names[u] == 0) != nought) u++;
-    return u;
+    for (uint64_t eight; u < width; u += 8) {
+        memcpy(&eight, marks + u, 8);
+        if (!marked) eight = ~eight;
+        if (!eight) continue;
+        u += __builtin_ctzll(eight) >> 3; /* the first byte is the lowest, as a pixel's blue is */
+        return u < width ? u : width;
+    }
+    return width;
 }
 
 /* Draws those pixels of a row at which nothing else is seen, and short gaps between them. */
@@ -154,10 +153,12 @@ static void add_row(const Backing *b, Waiting *w, int row, const uint32_t *names
 {
     enum { LEAST_GAP = 48 }; /* less is drawn over: a stretch of its own costs more */
     const int width = b->camera->width;
-    for (int from = next_change(names, 0, width, 1), to, next; from < width; from = next) {
-        to = next_change(names, from, width, 0);
-        while ((next = next_change(names, to, width, 1)) < width && next - to < LEAST_GAP)
-            to = next_change(names, next, width, 0);
+    uint8_t *marks = w->marks;
+    mark_names(names, width, marks);
+    for (int from = next_change(marks, 0, width, 0), to, next; from < width; from = next) {
+        to = next_change(marks, from, width, 1);
+        while ((next = next_change(marks, to, width, 0)) < width && next - to < LEAST_GAP)
+            to = next_change(marks, next, width, 1);
         add_stretch(b, w, row, from, to, out);
     }
 }

@@ -31,11 +31,12 @@ void paint_band(const Frame *f, const Light *light, int begin, const Solid *movi
     draw_shadows(f, &own, begin, moving, count, pixels);
     for (int row = f->first > begin ? f->first : begin; row < f->last; row++) {
         const uint32_t *seen = f->seen + place_of(f, row);
+        const Line line = line_of(f, &own, row);
         /* Right of the picture nothing is seen, so that all that is ends in a change. */
         int changes = list_changes(seen, seen + 1, width, list), from = 0;
         for (int i = 0; i < changes; i++) {
             uint32_t name = seen[list[i]];
-            if (name) shade(f, &own, &f->faces[name - 1], row, from, list[i] + 1, pixels);
+            if (name) shade(f, &own, &f->faces[name - 1], &line, from, list[i] + 1, pixels);
             from = list[i] + 1;
         }
         for (int i = 0; i < changes; i++)

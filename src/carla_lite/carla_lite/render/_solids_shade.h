@@ -24,16 +24,42 @@ INLINE Floats haze_of(Floats x) {
     return 1.0f - 1.0f / (r * r);
 }
 
-/* Colours are at least 0. */
-INLINE void store_pixels(uint32_t *to, const Floats *colour, int count) {
+/* The first lanes of `new`, so many, and the others of `old`. */
+INLINE Uints first_lanes(int count, Uints new, Uints old) {
+    return (Uints)pick_ints(COUNT < (float)count, (Ints)new, (Ints)old);
+}
+
+/* Writes so many pixels; colours are at least 0. Where there is room for whole vectors one is read,
+ * changed in part and written: a copy of odd length is a call. */
+INLINE void store_pixels(uint32_t *to, const Floats *colour, int count, size_t room) {
     Ints channel[3];
     for (int k = 0; k < 3; k++)
         channel[k] = as_ints(least(colour[k], floats(255.0f)) + 0.5f);
-    Uints packed = (Uints)(channel[0] | channel[1] << 8 | channel[2] << 16) | 0xff000000u;
-    if (count >= LANES)
-        memcpy(to, &packed, sizeof packed);
-    else
-        memcpy(to, &packed, sizeof(uint32_t) * count);
+    Uints packed = (Uints)(channel[0] | channel[1] << 8 | channel[2] << 16) | 0xff000000u, old;
+    if (count < LANES && room < LANES) {
+        memcpy(to, &packed, sizeof(uint32_t) * (size_t)count);
+        return;
+    }
+    if (count < LANES) {
+        memcpy(&old, to, sizeof old);
+        packed = first_lanes(count, packed, old);
+    }
+    memcpy(to, &packed, sizeof packed);
+}
+
+/* What the pixels of a row have in common. */
+typedef struct {
+    int row;
+    float focal, step, y, per_haze; /* of a pixel's ray: from column to column, and down */
+    size_t room; /* pixels from the row's first one to the end of the picture */
+} Line;
+
+INLINE Line line_of(const Frame *f, const Light *light, int row) {
+    return (Line){
+        row, (float)f->focal, (float)(1.0 / f->focal),
+        (float)((row + 0.5 - 0.5 * f->height) / f->focal), 1.0f / light->haze_m,
+        (size_t)(f->height - row) * (size_t)f->width,
+    };
 }
 
 /* Leaves: noise of two sizes on a round crown; its normals are `at` over the half extents. */
@@ -52,13 +78,17 @@ INLINE void paint_leaves(Paint *p, const Solid *s, const Floats *at, Floats shar
 /* Colours a stretch of one row that sees one face. `material` and `round` are known where this is
  * compiled, so that each has a loop of its own. */
 INLINE void shade_stretch(const Frame *f, const Light *light, const Face *face, const int material,
-                          const int round, int row, int from, int to, uint32_t *pixels) {
+                          const int round, const Line *line, int from, int to,
+                          uint32_t *pixels) {
     const Solid own = *face->solid, *s = &own; /* pixels, when written, cannot change a copy */
     const int k = round ? 0 : face->face >> 1;
+    const int row = line->row;
     const float *nearness = f->nearness + place_of(f, row);
-    const float y = (float)((row + 0.5 - 0.5 * f->height) / f->focal), focal = (float)f->focal;
-    const float x0 = (float)((from + 0.5 - 0.5 * f->width) / f->focal), step = (float)(1.0 / f->focal);
-    const float cos = s->heading[0], sin = s->heading[1], per_haze = 1.0f / light->haze_m;
+    uint32_t *out = pixels + (size_t)row * f->width;
+    const float y = line->y, focal = line->focal, step = line->step, per_haze = line->per_haze;
+    const float x0 = (float)((from + 0.5 - 0.5 * f->width) / f->focal);
+    const float cos = s->heading[0], sin = s->heading[1];
+    const size_t room = line->room;
     float eye[3], ray0[3], ray1[3];
     for (int j = 0; j < 3; j++) {
         float size = round ? s->half[j] : 1.0f;
@@ -121,7 +151,7 @@ INLINE void shade_stretch(const Frame *f, const Light *light, const Face *face, 
         Floats haze = haze_of(depth * length * per_haze), colour[3];
         for (int j = 0; j < 3; j++)
             colour[j] = mix(p.own[j] * gain[j] + p.glow[j], mist[j], haze);
-        store_pixels(pixels + (size_t)row * f->width + u, colour, to - u);
+        store_pixels(out + u, colour, to - u, room - (size_t)u);
     }
 }
 
@@ -133,23 +163,23 @@ INLINE int pattern_of(const Face *face) {
     return material;
 }
 
-INLINE void shade(const Frame *f, const Light *light, const Face *face, int row, int from, int to,
-                  uint32_t *out) {
+INLINE void shade(const Frame *f, const Light *light, const Face *face, const Line *line, int from,
+                  int to, uint32_t *out) {
     if (face->face == FACE_ROUND) {
         if (face->solid->material == FOLIAGE)
-            shade_stretch(f, light, face, FOLIAGE, 1, row, from, to, out);
+            shade_stretch(f, light, face, FOLIAGE, 1, line, from, to, out);
         else
-            shade_stretch(f, light, face, PLAIN, 1, row, from, to, out);
+            shade_stretch(f, light, face, PLAIN, 1, line, from, to, out);
         return;
     }
     switch (pattern_of(face)) {
-    case FACADE: shade_stretch(f, light, face, FACADE, 0, row, from, to, out); break;
-    case FOLIAGE: shade_stretch(f, light, face, FOLIAGE, 0, row, from, to, out); break;
-    case CAR_HULL: shade_stretch(f, light, face, CAR_HULL, 0, row, from, to, out); break;
-    case CAR_CABIN: shade_stretch(f, light, face, CAR_CABIN, 0, row, from, to, out); break;
-    case SIGNAL: shade_stretch(f, light, face, SIGNAL, 0, row, from, to, out); break;
-    case SIGN: shade_stretch(f, light, face, SIGN, 0, row, from, to, out); break;
-    default: shade_stretch(f, light, face, PLAIN, 0, row, from, to, out);
+    case FACADE: shade_stretch(f, light, face, FACADE, 0, line, from, to, out); break;
+    case FOLIAGE: shade_stretch(f, light, face, FOLIAGE, 0, line, from, to, out); break;
+    case CAR_HULL: shade_stretch(f, light, face, CAR_HULL, 0, line, from, to, out); break;
+    case CAR_CABIN: shade_stretch(f, light, face, CAR_CABIN, 0, line, from, to, out); break;
+    case SIGNAL: shade_stretch(f, light, face, SIGNAL, 0, line, from, to, out); break;
+    case SIGN: shade_stretch(f, light, face, SIGN, 0, line, from, to, out); break;
+    default: shade_stretch(f, light, face, PLAIN, 0, line, from, to, out);
     }
 }
 

@@ -100,13 +100,14 @@ INLINE void draw_shadow(const Frame *f, const Light *light, int begin, const Sha
             if (!any((Ints)(fall > floats(0.0f)))) continue;
             fall *= 1.0f - haze_of(depth * (1.0f / light->haze_m));
             uint32_t *at = pixels + (size_t)row * f->width + u;
+            const size_t room = (size_t)(f->height - row) * (size_t)f->width - (size_t)u;
             int used = right - u < LANES ? right - u : LANES;
             Ints old = {0};
-            memcpy(&old, at, sizeof(uint32_t) * used);
+            memcpy(&old, at, room < LANES ? sizeof(uint32_t) * (size_t)used : sizeof old);
             Floats colour[3];
             for (int k = 0; k < 3; k++)
                 colour[k] = __builtin_convertvector(old >> (8 * k) & 255, Floats) * (1.0f - dark[k] * fall);
-            store_pixels(at, colour, used);
+            store_pixels(at, colour, used, room);
         }
     }
 }

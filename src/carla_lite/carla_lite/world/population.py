@@ -21,6 +21,9 @@ MAX_ACTORS = 10_000
 _TOMBSTONES = 10_000
 _SPECTATOR_VIEW = Transform(Vector3(0.0, 0.0, 50.0), Rotation(-90.0, 0.0, 0.0))
 
+_OPAQUE = np.dtype((np.void, SOLID.itemsize))
+"""Solids as bytes: numpy copies records field by field."""
+
 if SOLID.itemsize != SOLID_BYTES:
     raise ImportError("solids differ from the compiled code: build the extensions again")
 
@@ -214,7 +217,10 @@ class Population:
         if self._solids is None:
             self._solids = self._place()
         solids = self._solids
-        return solids[solids["id"] != hidden_id] if hidden_id else solids
+        if not hidden_id:
+            return solids
+        shown: Solids = solids.view(_OPAQUE).compress(solids["id"] != hidden_id).view(SOLID)
+        return shown
 
     def _place(self) -> Solids:
         lying = [walker.has_fallen for walker in self.walkers]
@@ -230,7 +236,8 @@ class Population:
             self._seen = owners.astype(np.int32), joined.view(np.uint8), lying
         whose, templates, _ = self._seen
         # Written side by side: concatenating records takes longer than placing them.
-        solids = np.empty(len(whose) + len(self.fixtures), SOLID)
-        place_solids(self.rows.bytes, whose, templates, solids[: len(whose)].view(np.uint8))
-        solids[len(whose) :] = self.fixtures
-        return solids
+        size = len(whose) * SOLID.itemsize
+        solids = np.empty(size + self.fixtures.nbytes, np.uint8)
+        place_solids(self.rows.bytes, whose, templates, solids[:size])
+        solids[size:] = self.fixtures.view(np.uint8)
+        return solids.view(SOLID)
