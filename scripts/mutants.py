@@ -164,6 +164,34 @@ MUTANTS = (
         "learning/test_learning_policy_file.py::test_a_damaged_policy_file_is_refused",
     ),
     Mutant(
+        "what a failed save left is cleared away", "learning/checkpoint/writer.py",
+        "                shutil.rmtree(leftover)", "                pass",
+        "test_reliability_harness.py::"
+        "test_a_disk_that_breaks_at_any_write_point_of_a_save_leaves_the_checkpoint_before",
+    ),
+    Mutant(
+        "memory that a process may not take is refused by name", "learning/memory.py",
+        "except MemoryError as error:", "except ZeroDivisionError as error:",
+        "test_reliability_harness.py::test_the_quick_cases_pass[out-of-memory-at-allocation]",
+    ),
+    Mutant(
+        "restarts have a limit", "nodes/supervision.py",
+        "if len(self._failures) > self._limits.restarts:", "if False:",
+        "nodes/test_nodes_supervision.py::"
+        "test_five_restarts_within_a_minute_are_made_and_the_sixth_is_not",
+    ),
+    Mutant(
+        "a node that begins anew has failed", "nodes/supervision.py",
+        "known.incarnation != sign.incarnation:", "False:",
+        "nodes/test_nodes_supervision.py::"
+        "test_a_node_that_begins_anew_between_two_heartbeats_is_noticed",
+    ),
+    Mutant(
+        "a name that is taken is refused", "ros/claim.py",
+        "if error.errno != errno.EADDRINUSE:", "if True: return\n            if False:",
+        "test_ros_claim.py::test_a_taken_name_is_refused_with_who_has_it_where_and_what_to_do",
+    ),
+    Mutant(
         "discovery reaches this host alone", "ros/middleware.py",
         '"LOCALHOST"', '"SUBNET"',
         "test_security_promises.py::test_discovery_reaches_this_host_alone_unless_asked_otherwise",
