@@ -22,7 +22,7 @@ from td3_driving.reliability.case import Figures, NotInjected, Register, require
 from td3_driving.reliability.driving import START_S, drive
 from td3_driving.reliability.suite import Suite
 from td3_driving.ros import topics
-from td3_driving.ros.messages import header, to_image, to_ns
+from td3_driving.ros.messages import header, to_image
 from td3_driving_msgs.msg import Action, VehicleControl
 
 COMMANDS = Register()
@@ -268,9 +268,9 @@ def pictures_with_wrong_stamps(suite: Suite) -> Figures:
         return _survives(suite, node, sent)
 
 
-@case("/clock jumping back and forth, and a simulator whose time begins anew: driven on")
+@case("/clock jumping back and forth by somebody else's hand: driven on")
 def clock_jumps_back(suite: Suite) -> Figures:
-    """Nobody here believes /clock; stamps that go back are those of another simulation."""
+    """Nobody here lives by /clock: silence is measured by the wall's."""
     with intruding(suite) as node:
         # Nobody of ours listens, so there is nobody to wait for.
         publisher = topics.CLOCK.publisher(node)
@@ -279,9 +279,6 @@ def clock_jumps_back(suite: Suite) -> Figures:
             publisher.publish(Clock(clock=Time(sec=sec)))
             time.sleep(0.02)
         node.destroy_publisher(publisher)
-        before_ns = to_ns(node.stamp)
-        suite.restart_simulator()
-        until(lambda: to_ns(node.stamp) < before_ns, START_S, "time goes back")
         return _survives(suite, node, 100)
 
 
