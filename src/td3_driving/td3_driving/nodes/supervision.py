@@ -11,6 +11,8 @@ RISING_ORDER = ("control", "perception", "carla_bridge", "td3_agent")
 FALLING_ORDER = ("carla_bridge", "td3_agent", "control", "perception")
 """The simulator's brake first."""
 
+LONGEST_SILENCE_S = 600.0
+"""No node may announce more; above, or not a number at all, the heartbeat is not believed."""
 SLEPT_S = 1.0
 """A look that comes so late tells of a busy machine: what was heard since is still to be read."""
 
@@ -104,8 +106,8 @@ class Supervision:
         return tuple(n for n in RISING_ORDER if self._state(n) is not NodeState.ACTIVE)
 
     def heard(self, sign: Sign, now_s: float) -> None:
-        """Takes in a heartbeat."""
-        if sign.node not in RISING_ORDER:
+        """Takes in a heartbeat; one that would switch the watch off is none."""
+        if sign.node not in RISING_ORDER or not 0.0 <= sign.silence_s <= LONGEST_SILENCE_S:
             return
         known = self._nodes.get(sign.node)
         if known is not None and known.incarnation != sign.incarnation:

@@ -144,6 +144,16 @@ def test_an_announced_silence_is_no_failure_until_it_is_over(driving: Suite) -> 
     assert driving.supervision.failures == 1
 
 
+@pytest.mark.parametrize("silence_s", [float("nan"), float("inf"), -1.0, 1e9])
+def test_a_heartbeat_that_would_switch_the_watch_off_is_not_believed(
+    driving: Suite, silence_s: float
+) -> None:
+    driving.nodes[GUARD].silence_s = silence_s
+    driving.step(int(5.0 / BEAT_S))
+    assert driving.supervision.failures == 1
+    assert f"{GUARD} is silent for 4." in driving.supervision.why
+
+
 def test_the_supervisors_own_sleep_is_not_the_nodes_silence(driving: Suite) -> None:
     driving.now_s += 30.0
     assert driving.supervision.next(driving.now_s) is None
