@@ -108,25 +108,18 @@ class _Recorder:
 
 
 @pytest.fixture(scope="module")
-def recording(request: pytest.FixtureRequest) -> list[Any]:
+def recording(running_server: Any) -> list[Any]:
     """What a client asks in a short drive with everything in it, as msgpack values."""
-    server: LiteServer = request.getfixturevalue("server")
-    recorder = _Recorder(server.port)
-    subprocess.run(
-        [sys.executable, "-c", _SCENARIO, str(recorder.port)], timeout=TIMEOUT_S, check=True
-    )
-    server.client().get_world().apply_settings(_free_running())
+    with running_server("--map", "LiteCircuit_1") as server:
+        recorder = _Recorder(server.port)
+        subprocess.run(
+            [sys.executable, "-c", _SCENARIO, str(recorder.port)], timeout=TIMEOUT_S, check=True
+        )
     unpacker = msgpack.Unpacker(raw=False, strict_map_key=False)
     unpacker.feed(recorder.sent)
     requests = list(unpacker)
     assert {request[2] for request in requests} >= {"tick_cue", "apply_batch", "spawn_actor"}
     return requests
-
-
-def _free_running() -> Any:
-    import carla
-
-    return carla.WorldSettings()
 
 
 def _change_value(value: Any, dice: random.Random) -> Any:
