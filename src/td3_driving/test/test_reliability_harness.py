@@ -22,7 +22,6 @@ QUICK = (
     "kill-control", "disk-full", "disk-read-only", "checkpoints-damaged", "hostile-policies",
     "paths-that-leave-the-folder", "killed-at-every-write-point", "learner-not-finite",
     "replay-too-large", "loss-or-gradient-not-finite", "out-of-memory-at-allocation",
-    "out-of-memory-in-an-update",
 )  # fmt: skip
 
 

@@ -23,6 +23,8 @@ case = LEARNER.case
 
 ROOM_BYTES = 16 << 20
 """What a process without memory may still take."""
+CAPACITY = 400_000
+"""Of a replay far beyond that, and beyond what a process may free meanwhile: 2.8 GB."""
 
 
 @case("NaN and infinity in rewards, observations and weights: refused by name, nothing learned")
@@ -128,10 +130,10 @@ def out_of_memory_at_allocation(folder: Path) -> Figures:
 
     def work() -> None:
         _take_no_more_memory()
-        OnlineTrainer(replace(PARAMETERS, replay_capacity=20_000), 4)
+        OnlineTrainer(replace(PARAMETERS, replay_capacity=CAPACITY), 4)
 
     said = _in_child(work)
-    require(said.startswith("ReplayMemoryError") and "20000" in said, f"it says {said!r}")
+    require(said.startswith("ReplayMemoryError") and str(CAPACITY) in said, f"it says {said!r}")
     return {"refused": 1}
 
 
