@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING, Any
 
 import carla
@@ -49,10 +48,8 @@ def test_commands_do_what_their_calls_do(rig: Rig) -> None:
     assert car.get_transform() == before
     _one(rig, command.SetSimulatePhysics(car, True))
     _one(rig, command.SetEnableGravity(car, True))
-    with socket.socket() as free:  # for the Traffic Manager, which the client makes for this
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    _one(rig, command.SetAutopilot(car, False, port))
+    # SetAutopilot is in test_server_traffic_manager.py: the manager that the client makes for it
+    # asks for the settings without a pause for as long as its process lives.
     physics = car.get_physics_control()
     physics.mass = 2345.0
     _one(rig, command.ApplyVehiclePhysicsControl(car, physics))
